@@ -5,6 +5,8 @@ The parts themselves live in `hub/store`, `hub/messaging` and `connectors`; `hub
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,6 +14,8 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
+
+from hub.domain.faults import Fault, HubError
 
 
 # ---------------------------------------------------------------- time and identity
@@ -76,11 +80,36 @@ class Broker(Protocol):
 
 
 # ---------------------------------------------------------------- connectors
+class ConfigError(HubError):
+    """The configuration says something that cannot be done; an administrator must mend it before anything is tried."""
+
+    status, kind = 500, "configuration"
+
+
+class ProtocolFault(HubError):
+    """A request is none of the contract that it came over. Carries what a fault of that protocol needs.
+
+    `version` is the protocol's version to answer in, `code` `Client`, `Server`, `MustUnderstand` or `VersionMismatch`
+    (SOAP 1.1 names, section 4.4.1), `status` the HTTP status.
+    """
+
+    kind = "protocol"
+
+    def __init__(self, faults: Sequence[Fault], *, version: str, code: str = "Client", status: int = 500,
+                 names: Sequence[str] = ()) -> None:
+        super().__init__(faults)
+        self.version = version
+        self.code = code
+        self.status = status
+        #: header blocks that were not understood, in Clark notation
+        self.names = tuple(names)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where and how one agency is reached: its agency file, its dialect's transport section, the administrator's overrides.
 
-    `options` is the dialect's section for this transport (`soap:` or `rest:` of dialect.yaml), unread by anyone else.
+    `options` is the dialect's section for this transport (`soap:` or `rest:` of transport.yaml), unread by anyone else.
     `folder` is the dialect's folder, where the WSDL lies. `timeout` is the total deadline of a call, in seconds.
     """
 
@@ -183,6 +212,22 @@ class Connector(Protocol):
 
     def poll(self, endpoint: Endpoint, parcel: Parcel, reference: str, sessions: Sessions) -> Outcome: ...
 
+    def repeat_safe(self, endpoint: Endpoint) -> bool:
+        """Whether handing the same parcel over again after an unknown outcome has no second effect there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordDigest:
+    """A WS-Security PasswordDigest: proves a password without showing it (UsernameToken Profile 1.0, section 3.1)."""
+
+    nonce: bytes
+    created: str
+    digest: bytes
+
+    def matches(self, password: str) -> bool:
+        expected = hashlib.sha1(self.nonce + self.created.encode() + password.encode(), usedforsecurity=False).digest()
+        return hmac.compare_digest(expected, self.digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -199,6 +244,8 @@ class Incoming:
     user: str | None
     password: str | None
     version: str
+    #: instead of `password`, where the contract proves it by digest
+    digest: PasswordDigest | None = None
 
 
 class SoapService(Protocol):
@@ -213,8 +260,11 @@ class SoapService(Protocol):
     def answer(self, incoming: Incoming, payload: bytes) -> Answer:
         """Wrap an answer record (XML, as the dialect's answer mapping wrote it) into a response of the same version."""
 
-    def refuse(self, incoming: Incoming | None, code: str, message: str) -> Answer:
+    def refuse(self, incoming: Incoming | None, code: str, message: str, faults: Sequence[Fault] = ()) -> Answer:
         """A SOAP fault (Client) of the sender's version and the service's encoding, where the contract has no answer record."""
+
+    def fault(self, error: HubError, incoming: Incoming | None = None) -> Answer:
+        """The SOAP fault that says an error: a `ProtocolFault` in its own version, any other in that of `incoming`."""
 
 
 @dataclass(frozen=True, slots=True)
