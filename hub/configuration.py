@@ -1,0 +1,419 @@
+"""Reads what an administrator configures, as files: the workflow chart and the agencies.
+
+Every file is read and every mistake collected with its file and line, so that one pass of `hub check` shows them all.
+The dialects are read by `hub.translation`.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from hub.domain.agencies import AGENCY_ID, LEVEL_DIGITS, Agencies, Agency, Reach
+from hub.domain.exchanges import Catalogue, ClockRule, Copy, Exchange, Moves, Opens, PlaceSource, Role
+from hub.domain.responsibility import STRENGTHS
+from hub.findings import ConfigErrors, Finding, LinedDict, read_yaml
+
+CLOCK_UNITS = ("day", "workday", "hour", "month")
+TRANSPORT_URL = re.compile(r"^https?://[^\s/]+(/\S*)?$")
+
+
+# ------------------------------------------------------------------ shapes of the files
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class _PairField(fields.List):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(fields.Str(), validate=validate.Length(equal=2), **kwargs)
+
+
+class ClockSchema(_Strict):
+    within = fields.Int(required=True, strict=True, validate=validate.Range(min=1))
+    unit = fields.Str(required=True, validate=validate.OneOf(CLOCK_UNITS))
+    start = fields.Str(required=True)
+    stop = fields.Str(required=True)
+    rules = fields.Str()
+    checked = fields.Str()
+    note = fields.Str()
+
+
+class CopySchema(_Strict):
+    role = fields.Str(required=True)
+    same_county = _PairField()
+    other_county = _PairField()
+
+
+class OpensSchema(_Strict):
+    holder = fields.Str(required=True)
+    to = fields.Str()
+    due = fields.Str()
+    only = fields.Dict(keys=fields.Str(), values=fields.List(fields.Str()))
+
+
+class MovesSchema(_Strict):
+    on = fields.Str(required=True, validate=validate.OneOf(["recorded", "receipt"]))
+    expected = fields.List(fields.Str(), required=True, validate=validate.Length(min=1))
+    to = fields.Str(required=True)
+    strength = fields.Str(load_default="recorded", validate=validate.OneOf(STRENGTHS))
+
+
+class ResponsibilitySchema(_Strict):
+    opens = fields.Nested(OpensSchema)
+    moves = fields.Nested(MovesSchema)
+
+
+class BasisSchema(_Strict):
+    text = fields.Str(required=True)
+    checked = fields.Str(load_default="no")
+
+
+class ExchangeSchema(_Strict):
+    zh = fields.Str(required=True)
+    en = fields.Str(required=True)
+    senders = fields.List(fields.Str(), required=True, data_key="from")
+    to = fields.List(fields.Str(), required=True, validate=validate.Length(min=1))
+    copies = fields.List(fields.Nested(CopySchema), load_default=list)
+    documents = fields.List(fields.Str(), load_default=list)
+    reply = fields.Str()
+    carries = fields.List(fields.Str(), load_default=list)
+    clocks = fields.List(fields.Nested(ClockSchema), load_default=list)
+    responsibility = fields.Nested(ResponsibilitySchema)
+    basis = fields.Nested(BasisSchema, required=True)
+    note = fields.Str()
+
+
+class KindSchema(_Strict):
+    zh = fields.Str(required=True)
+    en = fields.Str(required=True)
+    level = fields.Str(required=True, validate=validate.OneOf(list(LEVEL_DIGITS)))
+    supervises = fields.Bool(load_default=False)
+
+
+class PlaceSchema(_Strict):
+    paths = fields.List(fields.Str(), load_default=list)
+    agency_of = fields.Str()
+
+
+class RoleSchema(_Strict):
+    kind = fields.Str()
+    place = fields.Str()
+    candidates = fields.List(fields.Str(), load_default=list)
+
+
+class ReachSchema(_Strict):
+    transport = fields.Str(required=True)
+    dialect = fields.Str()
+    url = fields.Str(validate=validate.Regexp(TRANSPORT_URL, error="an http:// or https:// address is expected"))
+    user = fields.Str()
+    timeout = fields.Float(load_default=30.0, validate=validate.Range(min=1, max=600))
+    exchanges = fields.List(fields.Str(), load_default=list)
+    options = fields.Dict(load_default=dict)
+
+
+class AgencySchema(_Strict):
+    id = fields.Str(required=True, validate=validate.Regexp(AGENCY_ID, error="an id is <kind>.<place code>[.<serial>]"))
+    zh = fields.Str(required=True)
+    en = fields.Str(load_default="")
+    parent = fields.Str()
+    speaks = fields.Str()
+    reach = fields.List(fields.Nested(ReachSchema), load_default=list)
+
+
+#: Keys that hold secrets; they never stand in these files (`hub agency set` and `hub agency credential` keep them).
+SECRET_KEY = re.compile(r"(?i)(password|passwd|secret|token|private[-_]?key|api[-_]?key|^mm$|口令|密码)")
+#: Names of places in a message that happen to hold a password, not the password itself.
+NAMES_A_PLACE = re.compile(r"^[A-Za-z_][\w./@:-]{0,39}$")
+SECRET_VALUE = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----|\bwhsec_[A-Za-z0-9+/=]{16,})")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The chart and the agencies, as one consistent whole."""
+
+    catalogue: Catalogue
+    agencies: Agencies
+    #: place codes with their names (GB/T 2260 and the statistics bureau's township and village codes)
+    places: Mapping[str, str]
+
+
+def load(config_dir: Path) -> Configuration:
+    """The configuration under a folder. Raises `ConfigErrors` with everything that is wrong with it."""
+    configuration, findings = read(config_dir)
+    if findings or configuration is None:
+        raise ConfigErrors(findings)
+    return configuration
+
+
+def read(config_dir: Path) -> tuple[Configuration | None, list[Finding]]:
+    """The configuration with its findings; None where too little of it could be read to go on."""
+    if not (config_dir / "workflow").is_dir():
+        shown = str(config_dir / "workflow")
+        return None, [Finding(shown, 1, "config.missing", "找不到workflow文件夹", "there is no workflow folder")]
+    reader = _Reader(config_dir)
+    reader.places = reader.place_names()
+    catalogue = reader.catalogue()
+    agencies = reader.agencies(catalogue)
+    reader.exchanges_are_fillable(catalogue, agencies)
+    return Configuration(catalogue, agencies, reader.places), reader.findings
+
+
+class _Reader:
+    def __init__(self, config_dir: Path) -> None:
+        self.dir = config_dir
+        self.findings: list[Finding] = []
+        self.places: dict[str, str] = {}
+        self._exchange_lines: dict[str, tuple[str, LinedDict]] = {}
+
+    # ------------------------------------------------------------ files
+    def _files(self, folder: str) -> Iterator[tuple[Path, str, LinedDict]]:
+        for path in sorted((self.dir / folder).glob("*.yaml")):
+            shown = f"{self.dir.name}/{folder}/{path.name}"
+            found, wrong = read_yaml(path, shown)
+            self.findings += wrong
+            if found is not None:
+                self.findings += secrets_in(found, shown)
+                yield path, shown, found
+
+    def place_names(self) -> dict[str, str]:
+        """Every place code of `places/*.csv` (columns code, name)."""
+        names: dict[str, str] = {}
+        for path in sorted((self.dir / "places").glob("*.csv")):
+            with path.open(encoding="utf-8", newline="") as lines:
+                rows = csv.reader(lines)
+                next(rows, None)
+                for row in rows:
+                    if len(row) == 2 and re.fullmatch(r"\d{6}|\d{9}|\d{12}", row[0]):
+                        names[row[0]] = row[1]
+                    else:
+                        self._say(f"{self.dir.name}/places/{path.name}", rows.line_num, "places.row", "应为“代码,名称”，代码6、9或12位",
+                                  "code,name is expected, the code of 6, 9 or 12 digits")
+        return names
+
+    def _say(self, shown: str, line: int, rule: str, zh: str, en: str) -> None:
+        self.findings.append(Finding(shown, line, rule, zh, en))
+
+    def _shape(self, schema: Schema, found: LinedDict, shown: str, rule: str) -> dict[str, Any] | None:
+        try:
+            loaded: dict[str, Any] = schema.load(found, unknown=RAISE)
+            return loaded
+        except ValidationError as error:
+            for path, messages in _flatten(error.normalized_messages()):
+                where = ".".join(str(step) for step in path)
+                kind = "clock.unit" if path and path[-1] == "unit" else rule
+                text = "; ".join(messages)
+                self._say(shown, found.line_of(*path), kind, f"{where}：{text}", f"{where}: {text}")
+            return None
+
+    # ------------------------------------------------------------ the chart
+    def catalogue(self) -> Catalogue:
+        exchanges: dict[str, Exchange] = {}
+        kinds: dict[str, tuple[str, str]] = {}
+        levels: dict[str, str] = {}
+        supervisors: list[str] = []
+        roles: dict[str, Role] = {}
+        places: dict[str, PlaceSource] = {}
+        for path, shown, found in self._files("workflow"):
+            for section in found:
+                if section not in ("exchanges", "kinds", "places", "roles"):
+                    self._say(shown, found.line_of(section), "workflow.section", f"未知的部分“{section}”，应为exchanges、kinds、places、roles之一",
+                              f"unknown section {section!r}; exchanges, kinds, places and roles are known")
+            for name, entry in self._entries(found, "kinds", shown):
+                if (kind := self._shape(KindSchema(), entry, shown, "workflow.kind")) is not None:
+                    kinds[name], levels[name] = (kind["zh"], kind["en"]), kind["level"]
+                    if kind["supervises"]:
+                        supervisors.append(name)
+            for name, entry in self._entries(found, "places", shown):
+                if (place := self._shape(PlaceSchema(), entry, shown, "workflow.place")) is not None:
+                    places[name] = PlaceSource(name, tuple(place["paths"]), place.get("agency_of"))
+            for name, entry in self._entries(found, "roles", shown):
+                if (role := self._shape(RoleSchema(), entry, shown, "workflow.role")) is not None:
+                    roles[name] = Role(name, role.get("kind"), role.get("place"), tuple(role["candidates"]))
+            for name, entry in self._entries(found, "exchanges", shown):
+                if name in exchanges:
+                    self._say(shown, found.line_of("exchanges", name), "exchange.duplicate", f"交换“{name}”重复定义",
+                              f"exchange {name!r} is defined twice; it stands first in {exchanges[name].source}")
+                    continue
+                loaded = self._shape(ExchangeSchema(), entry, shown, "workflow.exchange")
+                if loaded is not None:
+                    exchanges[name] = _exchange(name, path.stem, loaded, f"{shown}:{entry.line}")
+                    self._exchange_lines[name] = (shown, entry)
+        return Catalogue(exchanges, roles, places, levels, kinds, tuple(supervisors))
+
+    def _entries(self, found: LinedDict, section: str, shown: str) -> Iterator[tuple[str, LinedDict]]:
+        entries = found.get(section)
+        if entries is None:
+            return
+        if not isinstance(entries, LinedDict):
+            self._say(shown, found.line_of(section), "workflow.section", f"“{section}”应为键值对", f"{section!r} must map names to entries")
+            return
+        for name, entry in entries.items():
+            if isinstance(entry, LinedDict):
+                yield name, entry
+            else:
+                self._say(shown, entries.line_of(name), "workflow.section", f"“{name}”应为键值对", f"{name!r} must be a mapping")
+
+    def exchanges_are_fillable(self, catalogue: Catalogue, agencies: Agencies) -> None:
+        """Every word of the chart is known, and every role can be filled by at least one agency."""
+        present = Counter(agency.kind for agency in agencies)
+        for name, exchange in catalogue.exchanges.items():
+            shown, entry = self._exchange_lines[name]
+            for n, kind in enumerate(exchange.senders):
+                if kind not in catalogue.kinds:
+                    self._say(shown, entry.line_of("from", n), "kind.unknown", f"未知的单位类型“{kind}”", f"unknown kind of agency {kind!r}")
+            words = [(role, ("to", n)) for n, role in enumerate(exchange.to)]
+            words += [(copy.role, ("copies", n, "role")) for n, copy in enumerate(exchange.copies)]
+            if exchange.opens:
+                words += [(exchange.opens.holder, ("responsibility", "opens", "holder"))]
+                words += [(exchange.opens.to, ("responsibility", "opens", "to"))] if exchange.opens.to else []
+            if exchange.moves:
+                words += [(role, ("responsibility", "moves", "expected", n)) for n, role in enumerate(exchange.moves.expected)]
+                words += [(exchange.moves.to, ("responsibility", "moves", "to"))]
+            for word, where in words:
+                self._role_is_known(word, shown, entry.line_of(*where), catalogue, present)
+            for n, copy in enumerate(exchange.copies):
+                for key, pair in (("same_county", copy.same_county), ("other_county", copy.other_county)):
+                    for place in pair or ():
+                        if place not in catalogue.places:
+                            self._say(shown, entry.line_of("copies", n, key), "place.unknown", f"未知的地点“{place}”", f"unknown place {place!r}")
+            if exchange.reply and exchange.reply not in catalogue.exchanges:
+                self._say(shown, entry.line_of("reply"), "exchange.unknown", f"答复“{exchange.reply}”不是已定义的交换",
+                          f"the reply {exchange.reply!r} is no exchange that is defined")
+
+    def _role_is_known(self, word: str, shown: str, line: int, catalogue: Catalogue, present: Mapping[str, int]) -> None:
+        role = catalogue.roles.get(word)
+        if role is None:
+            kind, at, place = word.partition("@")
+            if not at:
+                self._say(shown, line, "role.unknown", f"未知的角色“{word}”：应为roles中的名称，或“类型@地点”",
+                          f"unknown role {word!r}: a name under roles, or kind@place, is expected")
+                return
+            role = Role(word, kind, place)
+        if role.candidates:
+            return
+        if role.kind not in catalogue.kinds:
+            self._say(shown, line, "role.unknown", f"角色“{word}”的单位类型“{role.kind}”未定义", f"role {word!r}: kind {role.kind!r} is not defined")
+        elif not present[role.kind]:
+            self._say(shown, line, "role.unfillable", f"没有任何单位能担任“{word}”：没有{catalogue.kinds[role.kind][0]}",
+                      f"no agency can fill {word!r}: there is no {catalogue.kinds[role.kind][1]}")
+        if role.place not in catalogue.places:
+            self._say(shown, line, "place.unknown", f"角色“{word}”的地点“{role.place}”未定义", f"role {word!r}: place {role.place!r} is not defined")
+
+    # ------------------------------------------------------------ agencies
+    def agencies(self, catalogue: Catalogue) -> Agencies:
+        known: dict[str, Agency] = {}
+        lines: dict[str, tuple[str, LinedDict]] = {}
+        for _path, shown, found in self._files("agencies"):
+            loaded = self._shape(AgencySchema(), found, shown, "agency.shape")
+            if loaded is None:
+                continue
+            agency = _agency(loaded, f"{shown}:{found.line}")
+            if agency.id in known:
+                self._say(shown, found.line_of("id"), "agency.duplicate", f"单位编号“{agency.id}”重复，已见于{known[agency.id].source}",
+                          f"agency id {agency.id!r} is used twice; it stands first in {known[agency.id].source}")
+                continue
+            known[agency.id] = agency
+            lines[agency.id] = (shown, found)
+            self._agency_is_sound(agency, shown, found, catalogue)
+        for agency in known.values():
+            shown, found = lines[agency.id]
+            if agency.parent and agency.parent not in known:
+                self._say(shown, found.line_of("parent"), "agency.parent", f"上级单位“{agency.parent}”不存在", f"parent {agency.parent!r} is no agency here")
+        return Agencies(known.values(), catalogue.levels)
+
+    def _agency_is_sound(self, agency: Agency, shown: str, found: LinedDict, catalogue: Catalogue) -> None:
+        line = found.line_of("id")
+        if agency.kind not in catalogue.kinds:
+            self._say(shown, line, "kind.unknown", f"未知的单位类型“{agency.kind}”", f"unknown kind of agency {agency.kind!r}")
+        elif len(agency.place) != max(6, LEVEL_DIGITS[catalogue.levels[agency.kind]]):
+            self._say(shown, line, "agency.place", f"区划代码{agency.place}的位数与“{catalogue.kinds[agency.kind][0]}”的层级不符",
+                      f"place {agency.place} has not as many digits as the level of a {agency.kind} wants")
+        if agency.place not in self.places:
+            near = difflib.get_close_matches(agency.place, self.places, n=3)
+            shown_near = "、".join(f"{code} {self.places[code]}" for code in near) or "—"
+            self._say(shown, line, "place.unknown", f"places里没有区划代码{agency.place}；相近的有：{shown_near}",
+                      f"place {agency.place} is in no table under places/; near ones are: {shown_near}")
+        if not agency.reach:
+            self._say(shown, found.line, "agency.reach", "没有写明如何送达（reach）", "no way to reach the agency is given (reach)")
+        for n, reach in enumerate(agency.reach):
+            at = found.line_of("reach", n)
+            if reach.dialect and not (self.dir / "dialects" / reach.dialect / "dialect.yaml").is_file():
+                self._say(shown, found.line_of("reach", n, "dialect"), "dialect.unknown", f"没有方言“{reach.dialect}”", f"there is no dialect {reach.dialect!r}")
+            if reach.transport == "soap" and not reach.dialect:
+                self._say(shown, at, "reach.dialect", "SOAP送达须写明方言（dialect）", "a SOAP way needs a dialect")
+            for m, exchange in enumerate(reach.exchanges):
+                if exchange not in catalogue.exchanges:
+                    self._say(shown, found.line_of("reach", n, "exchanges", m), "exchange.unknown", f"没有交换“{exchange}”", f"there is no exchange {exchange!r}")
+        if agency.speaks and not (self.dir / "dialects" / agency.speaks / "dialect.yaml").is_file():
+            self._say(shown, found.line_of("speaks"), "dialect.unknown", f"没有方言“{agency.speaks}”", f"there is no dialect {agency.speaks!r}")
+
+
+def secrets_in(found: Any, shown: str, path: tuple[str | int, ...] = (), root: LinedDict | None = None) -> list[Finding]:
+    """Secrets that stand in a configuration file, each with its line. The names of places that carry one are no secrets."""
+    root = found if root is None else root
+    findings: list[Finding] = []
+    items = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for key, value in items:
+        here = (*path, key)
+        if isinstance(value, str):
+            named = bool(SECRET_KEY.search(str(key))) and not _is_place_name(value, path)
+            if named or SECRET_VALUE.search(value):
+                assert root is not None
+                findings.append(Finding(shown, root.line_of(*here), "secret.in-file",
+                                        f"“{key}”像是密码或密钥：不要写在配置文件里，请用 hub agency set 或 hub agency credential",
+                                        f"{key!r} looks like a secret: keep it out of files, use `hub agency set` or `hub agency credential`"))
+        else:
+            findings += secrets_in(value, shown, here, root)
+    return findings
+
+
+def _is_place_name(value: str, path: tuple[str | int, ...]) -> bool:
+    """Under a transport's `credentials:` or `session:` the value says where the secret goes, it is not one."""
+    return bool(NAMES_A_PLACE.match(value)) and any(step in ("credentials", "session", "login", "lines", "fields") for step in path)
+
+
+def _exchange(name: str, phase: str, loaded: Mapping[str, Any], source: str) -> Exchange:
+    effect = loaded.get("responsibility") or {}
+    opens, moves = effect.get("opens"), effect.get("moves")
+    return Exchange(
+        id=name, zh=loaded["zh"], en=loaded["en"], phase=phase, senders=tuple(loaded["senders"]), to=tuple(loaded["to"]),
+        copies=tuple(Copy(c["role"], _pair(c.get("same_county")), _pair(c.get("other_county"))) for c in loaded["copies"]),
+        documents=tuple(loaded["documents"]), reply=loaded.get("reply"), carries=tuple(loaded["carries"]),
+        clocks=tuple(ClockRule(**clock) for clock in loaded["clocks"]),
+        opens=Opens(opens["holder"], opens.get("to"), opens.get("due"),
+                    {path: tuple(values) for path, values in (opens.get("only") or {}).items()}) if opens else None,
+        moves=Moves(moves["on"], tuple(moves["expected"]), moves["to"], moves["strength"]) if moves else None,
+        basis=loaded["basis"]["text"], checked=loaded["basis"]["checked"], note=loaded.get("note"), source=source,
+    )
+
+
+def _pair(found: list[str] | None) -> tuple[str, str] | None:
+    return (found[0], found[1]) if found else None
+
+
+def _agency(loaded: Mapping[str, Any], source: str) -> Agency:
+    match = AGENCY_ID.match(loaded["id"])
+    assert match
+    return Agency(
+        id=loaded["id"], kind=match["kind"], place=match["place"], name=loaded["zh"], name_en=loaded["en"],
+        parent=loaded.get("parent"), speaks=loaded.get("speaks"), source=source,
+        reach=tuple(Reach(r["transport"], r.get("dialect"), r.get("url"), r.get("user"), r["timeout"],
+                          tuple(r["exchanges"]), r["options"]) for r in loaded["reach"]),
+    )
+
+
+def _flatten(messages: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], list[str]]]:
+    if isinstance(messages, dict):
+        for key, value in messages.items():
+            yield from _flatten(value, path if key == "_schema" else (*path, key))
+    else:
+        yield path, [str(message) for message in messages]

@@ -1,0 +1,72 @@
+"""Who answers for a person: one agency at every moment, moved only by what the chart names (社区矫正法20–21).
+
+Pure decisions: given who holds the person now and what happened, what the ledger must say next. What does not fit the
+expected holder moves nothing and becomes a dispute for a person to settle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+#: Strengths in rising order: the bureau's own record, a receipt that the hub attests for a system, a signed receipt.
+STRENGTHS = ("recorded", "attested", "signed")
+
+
+class Verdict(str, Enum):
+    OPEN = "open"  # nobody answered; from now on `to` does
+    MOVE = "move"  # from the holder to `to`
+    NOTHING = "nothing"  # already so
+    DISPUTE = "dispute"  # does not fit; moves nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    to: str | None = None
+    zh: str = ""
+    en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who answers now, and because of which case."""
+
+    holder: str
+    case: str | None
+
+
+def open_with(standing: Standing | None, holder: str, case: str | None) -> Decision:
+    """Somebody tells the hub of a person to be taken over: from now on `holder` answers, if nobody did."""
+    if standing is None:
+        return Decision(Verdict.OPEN, holder)
+    if standing.holder == holder or standing.case == case:
+        return Decision(Verdict.NOTHING)
+    return Decision(
+        Verdict.DISPUTE, None,
+        f"该人员目前由{standing.holder}在另一案件中负责，{holder}的移送未改变监管责任，需人工核实",
+        f"{standing.holder} answers for this person in another case; what {holder} sent moves nothing until it is settled",
+    )
+
+
+def move_to(standing: Standing | None, expected: Sequence[str], to: str, actor: str, strength: str, needed: str) -> Decision:
+    """Something happened that should move the person to `to`.
+
+    `expected` are the agencies of whom one must hold the person before; `actor` is who recorded it and must be `to`.
+    """
+    if standing is not None and standing.holder == to:
+        return Decision(Verdict.NOTHING)
+    if actor != to:
+        return Decision(Verdict.DISPUTE, None, f"应由{to}登记，实际由{actor}登记，监管责任未移转",
+                        f"{to} should have recorded this, {actor} did; responsibility has not moved")
+    if STRENGTHS.index(strength) < STRENGTHS.index(needed):
+        return Decision(Verdict.DISPUTE, None, f"回执效力不足（需要{needed}，实际{strength}），监管责任未移转",
+                        f"the receipt is too weak ({strength}, {needed} is needed); responsibility has not moved")
+    if standing is None or standing.holder not in expected:
+        now = standing.holder if standing else "无人"
+        wanted = "、".join(expected) or "原决定机关"
+        return Decision(Verdict.DISPUTE, None, f"此前应由{wanted}负责，实际为{now}，监管责任未移转，需人工核实",
+                        f"{', '.join(expected) or 'the decision organ'} should have answered before, but "
+                        f"{standing.holder if standing else 'nobody'} did; responsibility has not moved")
+    return Decision(Verdict.MOVE, to)
