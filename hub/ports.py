@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hub.domain.faults import Fault, HubError
+from hub.domain.stored import (
+    Credential,
+    Override,
+    Release,
+    StoredDelivery,
+    StoredDocument,
+    StoredReceipt,
+    StoredRendition,
+    StoredSubmission,
+    StoredTransfer,
+)
+from hub.domain.transfers import DeliveryState
 
 
 # ---------------------------------------------------------------- time and identity
@@ -95,8 +107,15 @@ class ProtocolFault(HubError):
 
     kind = "protocol"
 
-    def __init__(self, faults: Sequence[Fault], *, version: str, code: str = "Client", status: int = 500,
-                 names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        version: str,
+        code: str = "Client",
+        status: int = 500,
+        names: Sequence[str] = (),
+    ) -> None:
         super().__init__(faults)
         self.version = version
         self.code = code
@@ -277,10 +296,254 @@ class Answer:
 class DocumentStore(Protocol):
     """Documents by content. `put` returns the hex SHA-256; putting the same bytes twice is one document."""
 
-    def put(self, content: bytes, media_type: str) -> str: ...
+    def put(self, content: bytes) -> str: ...
 
     def get(self, sha256: str) -> bytes: ...
 
 
-class UnitOfWork(AbstractContextManager[Any], Protocol):
-    """One business transaction on the store."""
+class Ids(Protocol):
+    """New ids: a prefix that says of what, and letters and digits in lower case that sort by time."""
+
+    def new(self, prefix: str) -> str: ...
+
+
+class KeyTaken(Exception):
+    """Another submission of the agency came under the same key in the same moment."""
+
+    def __init__(self, agency: str, key: str) -> None:
+        super().__init__(f"{agency} has used the key {key!r}")
+        self.agency = agency
+        self.key = key
+
+
+class Unit(Protocol):
+    """One business transaction: everything that the flow reads and writes within it.
+
+    Locks are taken in one order everywhere, so that two transactions never wait for each other: cases, persons, lines
+    (each sorted), then single rows.
+    """
+
+    def submission_by_key(self, agency: str, key: str) -> StoredSubmission | None: ...
+
+    def add_submission(
+        self,
+        *,
+        agency: str,
+        key: str | None,
+        tried_key: str | None,
+        fingerprint: str,
+        channel: str,
+        dialect: str | None,
+        operation: str | None,
+        media_type: str,
+        raw: bytes,
+        raw_size: int,
+        status: str,
+        faults: Sequence[Mapping[str, Any]],
+    ) -> str:
+        """Keep what a sender sent. Raises `KeyTaken` when another submission of this agency has the key."""
+
+    def set_answer(self, submission: str, answer: Mapping[str, Any]) -> None: ...
+
+    def submission(self, submission: str) -> StoredSubmission | None: ...
+
+    def case_for(self, number: str | None) -> str:
+        """The case of a normalised number, made if it is new. Without a number: a case of its own."""
+
+    def case_number(self, case: str) -> str | None: ...
+
+    def case_known(self, case: str) -> bool: ...
+
+    def person_for(self, id_number: str | None, name: str | None, case: str) -> str:
+        """The person of an ID number; without one, the provisional person of that name in that case."""
+
+    def person_known(self, person: str) -> bool: ...
+
+    def lock_persons(self, persons: Iterable[str]) -> None: ...
+
+    def lock_lines(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Take the lines (recipient, case) for this transaction, in sorted order."""
+
+    def add_transfer(
+        self,
+        *,
+        submission: str,
+        ordinal: int,
+        exchange: str,
+        sender: str,
+        origin: str | None,
+        case: str | None,
+        person: str | None,
+        record: Mapping[str, Any],
+        faults: Sequence[Mapping[str, Any]],
+        parked: bool,
+        mapping: str | None,
+        label: str | None,
+        in_reply_to: str | None,
+        message_key: str | None,
+    ) -> str: ...
+
+    def transfer(self, transfer: str) -> StoredTransfer | None: ...
+
+    def transfers_of(self, submission: str) -> list[StoredTransfer]: ...
+
+    def latest_about(self, person: str, case: str | None, exchanges: Sequence[str]) -> StoredTransfer | None:
+        """The last transfer of one of the exchanges about this person (in this case, if one is given)."""
+
+    def about(self, person: str, case: str | None) -> list[StoredTransfer]:
+        """Every transfer about this person in this case, in order of acceptance."""
+
+    def amend_record(self, transfer: str, record: Mapping[str, Any]) -> None: ...
+
+    def unpark_transfer(self, transfer: str, *, record: Mapping[str, Any], case: str, person: str) -> None: ...
+
+    def refresh_status(self, transfer: str, wants_receipt: bool) -> str:
+        """Work out the transfer's status from its deliveries and keep it."""
+
+    def keep_document(self, sha256: str, size: int, media_type: str, agency: str) -> None: ...
+
+    def document_known(self, sha256: str) -> tuple[int, str] | None:
+        """Size in bytes and media type of a stored document."""
+
+    def document_owned(self, sha256: str, agency: str) -> bool: ...
+
+    def attach(self, transfer: str, documents: Sequence[StoredDocument]) -> None: ...
+
+    def documents(self, transfer: str) -> list[StoredDocument]: ...
+
+    def add_delivery(self, transfer: str, recipient: str, role: str, case: str) -> tuple[str, DeliveryState]:
+        """A delivery at the end of its line: `ready` if nothing of it is outstanding, else `waiting`. The line is locked."""
+
+    def delivery(self, delivery: str, lock: bool = False) -> StoredDelivery | None: ...
+
+    def deliveries(self, transfer: str) -> list[StoredDelivery]: ...
+
+    def step(self, delivery: StoredDelivery, after: DeliveryState, **columns: Any) -> None:
+        """Take a delivery from its state to the next. The state in the database must still be the one we saw."""
+
+    def take_ready(self, now: datetime, lease_until: datetime, limit: int) -> list[Release]:
+        """Release what is due: to be called (`ready`), or to be asked about (`submitted`)."""
+
+    def unrelease(self, releases: Iterable[Release], due: datetime) -> None:
+        """Take back what the broker did not take. What a worker has begun meanwhile is left alone."""
+
+    def expire_releases(self, now: datetime) -> int:
+        """Releases whose lease is over may be released again: the number makes the old note harmless."""
+
+    def expired_attempts(self, now: datetime, limit: int = 100) -> list[StoredDelivery]:
+        """Attempts whose worker did not come back in time: their outcome is unknown."""
+
+    def end_leases(self, now: datetime) -> int:
+        """At the start of the only process there is: whoever held a lease is gone."""
+
+    def parked_for(self, person: str, case: str, rule: str) -> list[StoredDelivery]:
+        """Deliveries about this person in this case that are parked for the named reason."""
+
+    def add_rendition(
+        self,
+        delivery: str,
+        *,
+        message_id: str,
+        transport: str,
+        dialect: str | None,
+        mapping: str | None,
+        payload: bytes,
+        media_type: str,
+        facts: Mapping[str, str],
+    ) -> str: ...
+
+    def rendition(self, rendition: str) -> StoredRendition | None: ...
+
+    def rendition_count(self, delivery: str) -> int: ...
+
+    def begin_attempt(self, delivery: StoredDelivery, rendition: str, phase: str, lease_until: datetime) -> int:
+        """Write the attempt down before it is made. Returns its row number."""
+
+    def end_attempt(self, attempt: int, outcome: str, code: str | None, message: str | None, answer: bytes) -> None: ...
+
+    def open_attempt(self, delivery: str) -> int | None:
+        """The attempt of this delivery that has no outcome yet."""
+
+    def receipt_of(self, delivery: str) -> StoredReceipt | None: ...
+
+    def add_receipt(
+        self,
+        delivery: str,
+        *,
+        outcome: str,
+        reason: str | None,
+        number: str | None,
+        given_by: str,
+        strength: str,
+        signature: str | None,
+    ) -> str: ...
+
+    def standing(self, person: str) -> Any | None:
+        """The last line of the ledger for a person: holder, since, case_id, number."""
+
+    def add_standing(
+        self,
+        person: str,
+        *,
+        number: int,
+        holder: str,
+        case: str | None,
+        exchange: str,
+        transfer: str,
+        receipt: str | None,
+    ) -> None: ...
+
+    def set_transit(self, person: str, to: str | None, due: str | None, transfer: str | None) -> None:
+        """The person is on the way to another agency, or (None) is not any more."""
+
+    def transit_of(self, person: str) -> Any | None: ...
+
+    def add_dispute(self, person: str, transfer: str, zh: str, en: str) -> str: ...
+
+    def note(
+        self,
+        kind: str,
+        *,
+        submission: str,
+        transfer: str | None = None,
+        delivery: str | None = None,
+        person: str | None = None,
+        agency: str | None = None,
+        **facts: Any,
+    ) -> None:
+        """One line of the timeline. Nothing on it is ever changed."""
+
+    def override(self, agency: str) -> Override | None: ...
+
+    def set_override(self, agency: str, url: str | None, user: str | None, password_sealed: bytes | None) -> None:
+        """Change what is given; None leaves a value as it is."""
+
+    def credential_of(self, agency: str) -> Credential | None: ...
+
+    def credential_by_client(self, client_id: str) -> Credential | None: ...
+
+    def set_credential(self, credential: Credential) -> None: ...
+
+    def ticket(self, agency: str, lock: bool = False) -> str | None: ...
+
+    def set_ticket(self, agency: str, ticket: str | None) -> None: ...
+
+    def upload_progress(self, agency: str, delivery: str, sha256: str) -> tuple[str, int] | None: ...
+
+    def set_upload_progress(self, agency: str, delivery: str, sha256: str, upload: str, received: int) -> None: ...
+
+
+class Store(Protocol):
+    """The database. `begin()` commits on leaving the block, or rolls back on an exception; `read()` only looks."""
+
+    def begin(self) -> AbstractContextManager[Unit]: ...
+
+    def read(self) -> AbstractContextManager[Unit]: ...
+
+
+class Seal(Protocol):
+    """Seals what must be readable again (an endpoint's password), and hashes what must not."""
+
+    def seal(self, text: str) -> bytes: ...
+
+    def unseal(self, sealed: bytes) -> str: ...
