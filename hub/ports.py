@@ -350,6 +350,12 @@ class Unit(Protocol):
     def case_for(self, number: str | None) -> str:
         """The case of a normalised number, made if it is new. Without a number: a case of its own."""
 
+    def find_case(self, number: str | None) -> str | None:
+        """The case of a normalised number, if the hub has one."""
+
+    def find_person(self, id_number: str | None, name: str | None, case: str | None) -> str | None:
+        """The person of an ID number, or the provisional one of that name in that case, if the hub knows one."""
+
     def case_number(self, case: str) -> str | None: ...
 
     def case_known(self, case: str) -> bool: ...

@@ -78,6 +78,23 @@ class Unit:
             found = self._db.execute(select(t.case.c.id).where(t.case.c.number == number)).scalar_one()
         return cast(str, found)
 
+    def find_case(self, number: str | None) -> str | None:
+        """The case of a normalised number, if the hub has one."""
+        if number is None:
+            return None
+        return self._db.execute(select(t.case.c.id).where(t.case.c.number == number)).scalar()
+
+    def find_person(self, id_number: str | None, name: str | None, case: str | None) -> str | None:
+        """The person of an ID number, or the provisional one of that name in that case, if the hub knows one."""
+        if id_number is not None:
+            found = self._db.execute(select(t.person.c.id).where(t.person.c.id_number == id_number)).scalar()
+            if found:
+                return cast(str, found)
+        if case is None:
+            return None
+        return self._db.execute(select(t.provisional.c.person_id).where(
+            t.provisional.c.case_id == case, t.provisional.c.name == (name or ""))).scalar()
+
     def _new_case(self, number: str | None) -> str:
         found = self._ids.new("cas")
         self._db.execute(insert(t.case).values(id=found, number=number, created_at=self._clock.technical()))

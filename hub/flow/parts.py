@@ -1,0 +1,85 @@
+"""What the use cases of the flow work with, handed to them as one value by `hub.bootstrap`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hub.domain.agencies import Agencies, Agency, Reach
+from hub.domain.exchanges import Catalogue
+from hub.domain.faults import Fault
+from hub.ports import Broker, Clock, Connector, DocumentStore, Endpoint, Ids, Seal, Sessions, SoapService, Store
+from hub.settings import Settings
+from hub.translation import Book
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to try again, in seconds after each attempt (the last one is repeated until `attempts` are used up), and when
+    to ask again about what was submitted. From `delivery.yaml`."""
+
+    retry: tuple[float, ...]
+    attempts: int
+    poll: tuple[float, ...]
+    jitter: float
+
+    def after(self, attempts: int, random: float) -> float | None:
+        """Seconds until the next attempt after `attempts` were made, or None when it is time to give up."""
+        if attempts >= self.attempts:
+            return None
+        base = self.retry[min(attempts, len(self.retry)) - 1]
+        return base * (1 + self.jitter * (2 * random - 1))
+
+
+class Connectors(Protocol):
+    """The transports, by the name that an agency's file gives."""
+
+    def call_side(self, transport: str) -> Connector: ...
+
+    def repeat_safe(self, endpoint: Endpoint) -> bool: ...
+
+    def service(self, agency: Agency) -> SoapService: ...
+
+    def endpoint(self, agency: Agency, reach: Reach) -> Endpoint: ...
+
+
+@dataclass(slots=True)
+class Hub:
+    """The hub's parts. Built once; everything in it is safe to use from many threads."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    store: Store
+    broker: Broker
+    documents: DocumentStore
+    sessions: Sessions
+    seal: Seal
+    catalogue: Catalogue
+    agencies: Agencies
+    places: Mapping[str, str]
+    dialects: Book
+    connectors: Connectors
+    schedule: Schedule
+    #: checks a canonical record against its exchange's schema; pointers are relative to the record
+    validate_record: Callable[[str, Mapping[str, Any]], list[Fault]]
+    #: read-only queries for API, console and CLI need the database itself
+    database: Any
+    random: Callable[[], float]
+    #: set when there is something to dispatch
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    def agency_name(self, agency: str | None, language: str = "zh") -> str:
+        found = self.agencies.get(agency)
+        return found.label(language) if found else agency or "—"
+
+    def reach_for(self, agency: Agency, exchange: str) -> Reach | None:
+        """The first way to the agency that can carry the exchange."""
+        for reach in agency.reach:
+            if reach.exchanges and exchange not in reach.exchanges:
+                continue
+            if reach.dialect is None or self.dialects[reach.dialect].can_write(exchange):
+                return reach
+        return None
