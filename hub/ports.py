@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hub.domain.faults import Fault, HubError
+from hub.domain.faults import Fault
 from hub.domain.stored import (
     Credential,
     Override,
@@ -426,6 +427,9 @@ class Unit(Protocol):
 
     def step(self, delivery: StoredDelivery, after: DeliveryState, **columns: Any) -> None:
         """Take a delivery from its state to the next. The state in the database must still be the one we saw."""
+
+    def hurry(self, delivery: str) -> None:
+        """A delivery that waits for its next attempt is due now."""
 
     def take_ready(self, now: datetime, lease_until: datetime, limit: int) -> list[Release]:
         """Release what is due: to be called (`ready`), or to be asked about (`submitted`)."""

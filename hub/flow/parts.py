@@ -38,8 +38,6 @@ class Connectors(Protocol):
 
     def call_side(self, transport: str) -> Connector: ...
 
-    def repeat_safe(self, endpoint: Endpoint) -> bool: ...
-
     def service(self, agency: Agency) -> SoapService: ...
 
     def endpoint(self, agency: Agency, reach: Reach) -> Endpoint: ...
@@ -68,6 +66,8 @@ class Hub:
     #: read-only queries for API, console and CLI need the database itself
     database: Any
     random: Callable[[], float]
+    #: signs the tokens of `hub.identity.tokens`
+    token_key: str = field(repr=False)
     #: set when there is something to dispatch
     wake: threading.Event = field(default_factory=threading.Event)
 

@@ -251,6 +251,10 @@ class Unit:
         if delivery.state in OUTSTANDING and after not in OUTSTANDING:
             self._promote(delivery.recipient, delivery.case)
 
+    def hurry(self, delivery: str) -> None:
+        """A delivery that waits for its next attempt is due now."""
+        self._db.execute(update(t.delivery).where(t.delivery.c.id == delivery).values(due_at=self._clock.technical()))
+
     def _promote(self, recipient: str, case: str) -> None:
         following = self._db.execute(select(t.delivery.c.id).where(
             t.delivery.c.recipient == recipient, t.delivery.c.case_id == case, t.delivery.c.status == DeliveryState.WAITING.value)

@@ -1,0 +1,153 @@
+"""The only place that chooses parts: from settings to a hub that can run."""
+
+from __future__ import annotations
+
+import random
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+import connectors
+from hub import configuration, translation
+from hub.api.bundle import record_schema, record_validator
+from hub.clock import SystemClock
+from hub.domain.agencies import Agency, Reach
+from hub.findings import ConfigErrors, Finding, read_yaml
+from hub.flow.parts import Hub, Schedule
+from hub.identity.seal import FernetSeal, sealing_key, token_key
+from hub.ids import UlidIds
+from hub.messaging.embedded import EmbeddedBroker
+from hub.ports import Broker, Connector, Endpoint, Seal, SoapService, Store
+from hub.settings import Settings
+from hub.store.database import Database
+from hub.store.store import Documents, SharedSessions
+from hub.store.store import Store as DatabaseStore
+
+
+def build(settings: Settings, broker: Broker | None = None) -> Hub:
+    """A hub on the parts that the settings name. Raises `ConfigErrors` when the configuration cannot be used.
+
+    `broker`: one that is there already (a test's); else RabbitMQ where `broker_url` is set, or the embedded one.
+    """
+    configured = configuration.load(settings.config_dir)
+    dialects = translation.load(settings.config_dir, configured.agencies)
+    schedule = _schedule(settings.config_dir)
+    clock = SystemClock(settings.business_time)
+    ids = UlidIds()
+    database = Database(settings.database_url, settings.schema)
+    database.create()
+    store = DatabaseStore(database, clock, ids)
+    seal = FernetSeal(sealing_key(settings.secrets_dir))
+    validators = {name: record_validator(name) for name in configured.catalogue.exchanges}
+    return Hub(
+        settings=settings, clock=clock, ids=ids, store=store, broker=broker or _broker(settings),
+        documents=Documents(settings.data_dir / "documents"), sessions=SharedSessions(store), seal=seal,
+        catalogue=configured.catalogue, agencies=configured.agencies, places=configured.places, dialects=dialects,
+        connectors=LoadedConnectors(settings.config_dir, store, seal), schedule=schedule,
+        validate_record=lambda exchange, record: validators[exchange](record), database=database, random=random.random,
+        token_key=token_key(settings.secrets_dir),
+    )
+
+
+def check(config_dir: Path) -> list[Finding]:
+    """Everything that is wrong with a configuration, for `hub check`."""
+    configured, findings = configuration.read(config_dir)
+    if configured is None:
+        return findings
+    schemas = {name: record_schema(name) for name in configured.catalogue.exchanges if _has_schema(name)}
+    findings += [Finding(str(configured.catalogue.exchanges[name].source or "").rpartition(":")[0],
+                         int(str(configured.catalogue.exchanges[name].source or ":1").rpartition(":")[2]), "exchange.schema",
+                         f"交换“{name}”在openapi/schemas/records中没有记录格式", f"exchange {name!r} has no record schema in openapi/schemas/records")
+                 for name in configured.catalogue.exchanges if name not in schemas]
+    findings += translation.check(config_dir, configured.agencies, schemas)
+    findings += connectors.check(config_dir)
+    try:
+        _schedule(config_dir)
+    except ConfigErrors as error:
+        findings += error.findings
+    return sorted(set(findings), key=lambda found: (found.file, found.line, found.rule))
+
+
+def _has_schema(exchange: str) -> bool:
+    try:
+        record_schema(exchange)
+    except KeyError:
+        return False
+    return True
+
+
+def _broker(settings: Settings) -> Broker:
+    if settings.broker_url is None:
+        return EmbeddedBroker()
+    from hub.messaging.rabbitmq import RabbitBroker  # pika is loaded only where it is used
+
+    return RabbitBroker(settings.broker_url, prefix=settings.queue_prefix)
+
+
+class _ScheduleSchema(Schema):
+    retry = fields.List(fields.Float(validate=validate.Range(min=0.01)), required=True, validate=validate.Length(min=1))
+    attempts = fields.Int(required=True, validate=validate.Range(min=1))
+    poll = fields.List(fields.Float(validate=validate.Range(min=0.01)), required=True, validate=validate.Length(min=1))
+    jitter = fields.Float(load_default=0.2, validate=validate.Range(min=0, max=1))
+
+
+def _schedule(config_dir: Path) -> Schedule:
+    shown = f"{config_dir.name}/delivery.yaml"
+    if not (config_dir / "delivery.yaml").is_file():
+        raise ConfigErrors([Finding(shown, 1, "config.missing", "缺少delivery.yaml", "delivery.yaml is missing")])
+    found, findings = read_yaml(config_dir / "delivery.yaml", shown)
+    if found is None:
+        raise ConfigErrors(findings)
+    try:
+        loaded: dict[str, Any] = _ScheduleSchema().load(found)
+    except ValidationError as error:
+        raise ConfigErrors([Finding(shown, found.line_of(name), "delivery.shape", f"{name}：{messages}", f"{name}: {messages}")
+                            for name, messages in error.normalized_messages().items()]) from error
+    return Schedule(tuple(loaded["retry"]), loaded["attempts"], tuple(loaded["poll"]), loaded["jitter"])
+
+
+class LoadedConnectors:
+    """Implements `hub.flow.parts.Connectors`: transports by name, endpoints with the administrator's overrides."""
+
+    def __init__(self, config_dir: Path, store: Store, seal: Seal) -> None:
+        self._dialects = config_dir / "dialects"
+        self._store = store
+        self._seal = seal
+        self._loaded: dict[str, Connector] = {}
+        self._services: dict[str, SoapService] = {}
+        self._options: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def call_side(self, transport: str) -> Connector:
+        with self._lock:
+            return self._loaded.setdefault(transport, connectors.load(transport)) if transport not in self._loaded else self._loaded[transport]
+
+    def service(self, agency: Agency) -> SoapService:
+        with self._lock:
+            if agency.id not in self._services:
+                assert agency.speaks is not None
+                make = partial(connectors.serve, "soap", agency.id)
+                self._services[agency.id] = make(self._section(agency.speaks, "soap"), self._dialects / agency.speaks)
+            return self._services[agency.id]
+
+    def endpoint(self, agency: Agency, reach: Reach) -> Endpoint:
+        with self._store.read() as unit:
+            over = unit.override(agency.id)
+        password = self._seal.unseal(over.password_sealed) if over and over.password_sealed else None
+        options = self._section(reach.dialect, reach.transport) if reach.dialect else dict(reach.options)
+        return Endpoint(
+            agency=agency.id, transport=reach.transport, url=(over and over.url) or reach.url, user=(over and over.user) or reach.user,
+            password=password, options=options, folder=self._dialects / reach.dialect if reach.dialect else None, timeout=reach.timeout)
+
+    def _section(self, dialect: str, transport: str) -> Any:
+        key = (dialect, transport)
+        if key not in self._options:
+            path = self._dialects / dialect / "transport.yaml"
+            found, findings = read_yaml(path, f"{self._dialects.name}/{dialect}/transport.yaml")
+            if found is None:
+                raise ConfigErrors(findings)
+            self._options[key] = found.get(transport, {})
+        return self._options[key]

@@ -1,0 +1,95 @@
+"""A running hub: the threads that release, deliver and sweep, beside whatever serves HTTP in the same process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from hub.flow.delivery import deliver
+from hub.flow.dispatch import dispatch, queue_of, sweep
+from hub.flow.parts import Hub
+from hub.messaging.envelope import BadEnvelope, decode
+from hub.ports import Received
+
+log = logging.getLogger(__name__)
+
+#: How many calls to one agency may be under way at once; a slow agency ties up its own workers only (P4).
+WINDOW = 4
+#: Seconds between looks into the store when nobody woke us.
+IDLE = 0.5
+#: Seconds between sweeps for leases that are over.
+SWEEP = 2.0
+
+
+class Process:
+    """Starts and stops the hub's own threads. One object for each process."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._workers: dict[str, ThreadPoolExecutor] = {}
+
+    def start(self) -> None:
+        hub = self._hub
+        if hub.settings.embedded:
+            # The only process there is: whoever held a lease died with the last one.
+            with hub.store.begin() as unit:
+                unit.end_leases(hub.clock.technical())
+            sweep(hub)
+        for agency in hub.agencies:
+            queue = queue_of(agency.id)
+            hub.broker.declare(queue)
+            self._workers[queue] = ThreadPoolExecutor(WINDOW, thread_name_prefix=f"to-{agency.id}")
+            hub.broker.consume(queue, self._received, prefetch=WINDOW * 4)
+        for name, work in (("dispatch", self._dispatch), ("sweep", self._sweep)):
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, patience: float = 20.0) -> None:
+        """Finish what is under way and stop. What cannot be finished in `patience` seconds is released again later."""
+        self._stop.set()
+        self._hub.wake.set()
+        for thread in self._threads:
+            thread.join(patience)
+        self._hub.broker.close()
+        for workers in self._workers.values():
+            workers.shutdown(wait=True, cancel_futures=True)
+
+    # ------------------------------------------------------------ threads
+    def _dispatch(self) -> None:
+        while not self._stop.is_set():
+            self._hub.wake.clear()
+            try:
+                released = dispatch(self._hub)
+            except Exception:
+                log.exception("dispatch")
+                released = 0
+                self._stop.wait(IDLE)
+            if not released:
+                self._hub.wake.wait(IDLE)
+
+    def _sweep(self) -> None:
+        while not self._stop.wait(SWEEP):
+            try:
+                sweep(self._hub)
+            except Exception:
+                log.exception("sweep")
+
+    def _received(self, received: Received) -> None:
+        try:
+            self._workers[received.queue].submit(self._work, received)
+        except RuntimeError:  # shutting down
+            received.requeue()
+
+    def _work(self, received: Received) -> None:
+        try:
+            deliver(self._hub, decode(received.body))
+        except BadEnvelope:
+            log.exception("a message on %s is no release note; it is dropped, the store releases its delivery again", received.queue)
+        except Exception:
+            # The store was out of reach, most likely. The lease brings the delivery back.
+            log.exception("delivering from %s", received.queue)
+        received.ack()
