@@ -69,18 +69,18 @@ class Court(SoapSystem):
 
     def _check_action(self, call: Call) -> None:
         """.asmx finds the method by the action alone, and compares it with its quotes."""
-        wanted = f"{TEMPURI}ReceiveReply"
-        if call.envelope.version == "1.1":
-            media, header = "text/xml", call.request.headers.get("soapaction")
-            if header is None:
-                raise soap.SoapFault("Client", "无法处理没有有效操作参数的请求。请提供有效的 SOAP 操作。")
+        version, content_type = call.envelope.version, call.request.content_type
+        media = "text/xml" if version == "1.1" else "application/soap+xml"
+        if content_type.split(";")[0].strip().lower() != media:
+            raise soap.SoapFault("VersionMismatch", f"SOAP {version} 的内容类型应为 {media}，收到 {content_type}")
+        if version == "1.1":
+            header = call.request.headers.get("soapaction")
         else:
-            media = "application/soap+xml"
-            found = re.search(r';\s*action=("[^"]*"|[^;\s]*)', call.request.content_type)
-            header = found.group(1) if found else ""
-        if call.request.content_type.split(";")[0].strip().lower() != media:
-            raise soap.SoapFault("VersionMismatch" if call.envelope.version == "1.1" else "Client",
-                                 f"内容类型应为 {media}，收到 {call.request.content_type}")
+            found = re.search(r';\s*action=("[^"]*"|[^;\s]*)', content_type)
+            header = found.group(1) if found else None
+        if header is None:
+            raise soap.SoapFault("Client", "无法处理没有有效操作参数的请求。请提供有效的 SOAP 操作。")
+        wanted = f"{TEMPURI}ReceiveReply"
         if header != f'"{wanted}"' or call.element.tag != f"{{{TEMPURI}}}ReceiveReply":
             raise soap.SoapFault("Client", f"服务器未能识别 HTTP 头 SOAPAction 的值：{header}。")
 

@@ -77,6 +77,8 @@ class Police(SoapSystem):
         try:
             entry["nonce"] = self._authenticate(call)
             number, moment = self._business_of(call, entry)
+        except soap.SoapFault as error:
+            return self.fault_reply(error, "1.1"), {**entry, "outcome": "fault", "code": error.code}
         except YwYc as refusal:
             detail = etree.fromstring(
                 f'<ns2:YwYc xmlns:ns2="{TYPES}"><CWDM>{refusal.code}</CWDM>'
