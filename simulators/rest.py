@@ -27,8 +27,9 @@ from simulators.soap_system import own_hub_client, send_transfer
 
 #: Seconds between two tries of a receipt: the first, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-#: So often a definite no (4xx) is asked again: the hub may not have written down yet that its own call succeeded.
-PATIENCE = 10
+#: So often a definite no (4xx) is asked again, for about five minutes: a hub that died in its own call learns only when
+#: the lease is over that the call succeeded.
+PATIENCE = 60
 
 
 class Rest(System):
