@@ -158,7 +158,7 @@ def timeline(hub: Hub, viewer: str | None, transfer_id: str) -> dict[str, Any]:
 
 
 def _event(row: Row[Any]) -> dict[str, Any]:
-    return {"at": iso(row.at), "recorded_at": iso(row.recorded_at), "kind": row.kind, "agency": row.agency, "transfer": row.transfer_id,
+    return {"seq": row.seq, "at": iso(row.at), "recorded_at": iso(row.recorded_at), "kind": row.kind, "agency": row.agency, "transfer": row.transfer_id,
             "delivery": row.delivery_id, "person": row.person_id, "submission": row.submission_id, "facts": row.facts}
 
 
