@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hub.domain.faults import Fault, HubError
-from hub.domain.faults import Fault
 from hub.domain.stored import (
     Credential,
     Override,

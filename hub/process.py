@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hub.flow.delivery import deliver
 from hub.flow.dispatch import dispatch, queue_of, sweep
 from hub.flow.parts import Hub
-from hub.messaging.envelope import BadEnvelope, decode
+from hub.messaging.envelope import NotAReleaseNote, decode
 from hub.ports import Received
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Process:
     def _work(self, received: Received) -> None:
         try:
             deliver(self._hub, decode(received.body))
-        except BadEnvelope:
+        except NotAReleaseNote:
             log.exception("a message on %s is no release note; it is dropped, the store releases its delivery again", received.queue)
         except Exception:
             # The store was out of reach, most likely. The lease brings the delivery back.

@@ -25,16 +25,19 @@ class DeliveryState(str, Enum):
 
 S = DeliveryState
 
+#: A receipt can overtake the hub's own record of the call that brought the delivery to its recipient.
+RECEIVED = frozenset({S.ACCEPTED, S.RETURNED})
+
 #: Which state may follow which. A step that is not here is a mistake of the program, never of a user.
 STEPS: dict[DeliveryState, frozenset[DeliveryState]] = {
     S.WAITING: frozenset({S.READY, S.WITHDRAWN}),
-    S.READY: frozenset({S.RELEASED, S.PARKED, S.WITHDRAWN}),
-    S.RELEASED: frozenset({S.ATTEMPTING, S.READY, S.SUBMITTED}),
-    S.ATTEMPTING: frozenset({S.DELIVERED, S.ACCEPTED, S.RETURNED, S.SUBMITTED, S.READY, S.PARKED, S.UNKNOWN}),
-    S.SUBMITTED: frozenset({S.RELEASED, S.DELIVERED, S.ACCEPTED, S.RETURNED, S.PARKED}),
-    S.DELIVERED: frozenset({S.ACCEPTED, S.RETURNED, S.READY}),
-    S.PARKED: frozenset({S.READY, S.WITHDRAWN, S.DELIVERED}),
-    S.UNKNOWN: frozenset({S.READY, S.DELIVERED, S.WITHDRAWN}),
+    S.READY: frozenset({S.RELEASED, S.PARKED, S.WITHDRAWN, *RECEIVED}),
+    S.RELEASED: frozenset({S.ATTEMPTING, S.READY, S.SUBMITTED, S.PARKED, *RECEIVED}),
+    S.ATTEMPTING: frozenset({S.DELIVERED, S.SUBMITTED, S.READY, S.PARKED, S.UNKNOWN, *RECEIVED}),
+    S.SUBMITTED: frozenset({S.RELEASED, S.DELIVERED, S.PARKED, *RECEIVED}),
+    S.DELIVERED: frozenset({S.READY, *RECEIVED}),
+    S.PARKED: frozenset({S.READY, S.WITHDRAWN, S.DELIVERED, *RECEIVED}),
+    S.UNKNOWN: frozenset({S.READY, S.DELIVERED, S.WITHDRAWN, *RECEIVED}),
     S.ACCEPTED: frozenset(),
     S.RETURNED: frozenset(),
     S.WITHDRAWN: frozenset(),

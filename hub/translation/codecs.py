@@ -1,0 +1,375 @@
+"""How one value is written in a foreign record, and back: dates, terms, codes, joined lists, checked numbers.
+
+A codec is made once from a mapping's line. It raises `NotValid` for a value that is not what the line says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from hub.domain.agencies import AGENCY_ID, Agencies
+from hub.domain.values import CaseNumber, IdNumber, NotValid, PlaceCode, Term, offence
+from hub.translation.codelists import CodeList
+from hub.translation.documents import file_name
+
+#: Records are written in Chinese business time; a time without offset means this one.
+SHANGHAI = timezone(timedelta(hours=8))
+
+#: The keys of a line that say how its value is written. At most one of the first group, `list` and `as` beside it.
+CODECS = ("date", "time", "term", "codes", "check", "boolean", "money", "number", "place", "agency", "offence", "file_name", "document", "mark")
+MODIFIERS = ("as", "list", "names")
+
+Decode = Callable[[str], Any]
+#: canonical value and the agencies that the hub knows → text
+Encode = Callable[[Any, Agencies], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """`decode` is None for a codec that only writes, `encode` None for one that only reads."""
+
+    decode: Decode | None
+    encode: Encode | None
+    kind: str = "text"
+
+
+class Unusable(Exception):
+    """A line's codec clause makes no sense; `rule`, `key` and both sentences for the finding."""
+
+    def __init__(self, rule: str, key: str, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.rule, self.key, self.zh, self.en = rule, key, zh, en
+
+
+def build(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
+    """The codec of a line. Raises `Unusable` where the line asks for something that there is not."""
+    chosen = [key for key in CODECS if key in clause]
+    if chosen == ["mark", "agency"] or chosen == ["agency", "mark"]:
+        codec = _marked_court(clause, lists)
+    elif len(chosen) > 1:
+        raise Unusable("codec.several", chosen[1], f"一行只能有一种写法：{'、'.join(chosen)}", f"one line has one codec, not {', '.join(chosen)}")
+    else:
+        codec = _BUILDERS[chosen[0]](clause, lists) if chosen else TEXT
+    return _joined(codec, str(clause["list"])) if "list" in clause else codec
+
+
+# ---------------------------------------------------------------- plain text
+def _encode_text(value: Any, _agencies: Agencies) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | Decimal):
+        return str(value)
+    raise NotValid("value.shape", "此处应为一个文本值", "a single text value is wanted here")
+
+
+TEXT = Codec(lambda text: text, _encode_text)
+
+
+def _joined(item: Codec, separator: str) -> Codec:
+    """Several values in one text. The separator's full-width form is read as well; a value must not contain it."""
+    both = re.compile(f"[{re.escape(separator)}{chr(ord(separator) + 0xFEE0) if '!' <= separator <= '~' else ''}]") if len(separator) == 1 else re.compile(re.escape(separator))
+    decode, encode = item.decode, item.encode
+
+    def read(text: str) -> list[Any]:
+        assert decode
+        return [decode(part.strip()) for part in both.split(text) if part.strip()]
+
+    def write(value: Any, agencies: Agencies) -> str:
+        assert encode
+        parts = [encode(one, agencies) for one in (value if isinstance(value, list) else [value])]
+        for part in parts:
+            if both.search(part):
+                raise NotValid("list.separator", f"“{part}”中含有分隔符“{separator}”，无法并入一栏", f"{part!r} contains the separator {separator!r}")
+        return separator.join(parts)
+
+    return Codec(read if decode else None, write if encode else None, item.kind)
+
+
+# ---------------------------------------------------------------- dates and times
+_TOKENS = {"yyyy": r"(?P<year>\d{4})", "MM": r"(?P<month>\d{2})", "dd": r"(?P<day>\d{2})", "HH": r"(?P<hour>\d{2})", "mm": r"(?P<minute>\d{2})", "ss": r"(?P<second>\d{2})"}
+_STRFTIME = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+_SPLIT = re.compile("(yyyy|MM|dd|HH|mm|ss)")
+_XS_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?(Z|[+-]\d{2}:\d{2})?")
+_XS_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:Z|[+-]\d{2}:\d{2})?")
+
+
+def moment(value: Any) -> datetime:
+    """The moment that a canonical date or time names, in Chinese time (a date: its first moment)."""
+    if not isinstance(value, str):
+        raise NotValid("date.malformed", "此处应为日期或时间", "a date or time is wanted here")
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise NotValid("date.malformed", f"“{value}”不是ISO 8601日期或时间", f"{value!r} is no ISO 8601 date or time") from error
+    return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found.astimezone(SHANGHAI)
+
+
+def _reader(form: str, rule: str) -> Callable[[str], datetime]:
+    """Reads a form such as `yyyyMMdd`, `xs:date`, `xs:dateTime` strictly."""
+    wrong_zh, wrong_en = f"应为格式{form}且真实存在的日期时间", f"a date or time of the form {form} that exists is wanted"
+    if form in ("xs:date", "xs:dateTime"):
+        def from_schema(text: str) -> datetime:
+            match = (_XS_DATE if form == "xs:date" else _XS_TIME).fullmatch(text)
+            try:
+                if match and form == "xs:date":
+                    return datetime.fromisoformat(match[1]).replace(tzinfo=SHANGHAI)
+                if match:
+                    found = datetime.fromisoformat(f"{match[1]}T{match[2]}{(match[3] or '').replace('Z', '+00:00')}")
+                    return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found.astimezone(SHANGHAI)
+            except (ValueError, OverflowError):
+                pass  # falls through to the one sentence that says what is wanted
+            raise NotValid(rule, wrong_zh, wrong_en)
+        return from_schema
+    pattern = re.compile("".join(_TOKENS.get(part) or re.escape(part) for part in _SPLIT.split(form)), re.ASCII)
+
+    def from_form(text: str) -> datetime:
+        match = pattern.fullmatch(text)
+        try:
+            if match:
+                return datetime(**{name: int(digits) for name, digits in match.groupdict().items()}, tzinfo=SHANGHAI)  # type: ignore[arg-type]
+        except ValueError:
+            pass  # falls through to the one sentence that says what is wanted
+        raise NotValid(rule, wrong_zh, wrong_en)
+    return from_form
+
+
+def _writer(form: str) -> Callable[[datetime], str]:
+    form = {"xs:date": "yyyy-MM-dd", "xs:dateTime": "yyyy-MM-ddTHH:mm:ss"}.get(form, form)
+    parts = [_STRFTIME.get(part) or part.replace("%", "%%") for part in _SPLIT.split(form)]
+    # strftime does not pad the year everywhere; years have four digits in every form
+    return lambda found: "".join(f"{found.year:04d}" if part == "%Y" else found.strftime(part) if part else "" for part in parts)
+
+
+def _form(clause: Mapping[str, Any], key: str) -> str:
+    form = str(clause[key])
+    if form not in ("xs:date", "xs:dateTime") and not {"yyyy", "MM", "dd"} <= set(_SPLIT.split(form)):
+        raise Unusable("codec.form", key, f"日期格式“{form}”应含yyyy、MM、dd，或为xs:date、xs:dateTime", f"the form {form!r} needs yyyy, MM and dd, or is xs:date or xs:dateTime")
+    return form
+
+
+def _date(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    form = _form(clause, "date")
+    read, write = _reader(form, "date.malformed"), _writer(form)
+    return Codec(lambda text: read(text).date().isoformat(), lambda value, _: write(moment(value)), "date")
+
+
+def _time(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    form = _form(clause, "time")
+    read, write = _reader(form, "time.malformed"), _writer(form)
+    return Codec(lambda text: read(text).isoformat(), lambda value, _: write(moment(value)), "time")
+
+
+def as_date(value: Any) -> date:
+    return moment(value).date()
+
+
+# ---------------------------------------------------------------- terms, numbers, money
+def term_of(value: Any) -> Term:
+    if not isinstance(value, Mapping) or not all(isinstance(part, int) for part in value.values()):
+        raise NotValid("term.malformed", "此处应为期限，如{\"years\": 1, \"months\": 6}", 'a term such as {"years": 1, "months": 6} is wanted here')
+    return Term.of(dict(value))
+
+
+def _term(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    forms: dict[str, tuple[Callable[[str], Term], Callable[[Term], str]]] = {
+        "YYMMDD": (Term.parse_yymmdd, Term.yymmdd),
+        "N年N月N日": (Term.parse_chinese, Term.chinese),
+        "months": (Term.parse_months, lambda term: str(term.in_months())),
+    }
+    form = str(clause["term"])
+    if form not in forms:
+        raise Unusable("codec.form", "term", f"期限格式“{form}”应为{'、'.join(forms)}之一", f"unknown form of a term {form!r}; known are {', '.join(forms)}")
+    read, write = forms[form]
+    return Codec(lambda text: read(text).parts() or None, lambda value, _: write(term_of(value)), "term")
+
+
+def _decode_number(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise NotValid("number.malformed", "应为整数", "a whole number is wanted")
+    return int(text)
+
+
+def _decode_money(text: str) -> str:
+    try:
+        amount = Decimal(text) if re.fullmatch(r"[0-9]{1,15}(\.[0-9]*)?", text) else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or amount != round(amount, 2):
+        raise NotValid("money.malformed", "应为以元为单位、至多两位小数的非负金额，如5000.00", "an amount in CNY with at most two decimals is wanted, such as 5000.00")
+    return f"{amount:.2f}"
+
+
+def _number(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    return Codec(_decode_number, _encode_text)
+
+
+def _money(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    return Codec(_decode_money, lambda value, _: _decode_money(str(value)))
+
+
+def _boolean(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    table = clause["boolean"]
+    if not isinstance(table, Mapping) or set(table.values()) != {True, False}:
+        raise Unusable("codec.form", "boolean", "boolean应写明哪个值表示true、哪个表示false", 'boolean needs a value for true and one for false, such as {"1": true, "0": false}')
+    words = {str(word): bool(truth) for word, truth in table.items()}
+    back = {truth: word for word, truth in reversed(words.items())}
+    listed = "、".join(words)
+
+    def read(text: str) -> bool:
+        if text not in words:
+            raise NotValid("code.unknown", f"应为{listed}之一", f"one of {', '.join(words)} is wanted")
+        return words[text]
+
+    def write(value: Any, _agencies: Agencies) -> str:
+        if not isinstance(value, bool):
+            raise NotValid("value.shape", "此处应为true或false", "true or false is wanted here")
+        return back[value]
+
+    return Codec(read, write)
+
+
+# ---------------------------------------------------------------- codes, places, agencies, numbers that check themselves
+def _list(clause: Mapping[str, Any], lists: Mapping[str, CodeList], key: str) -> CodeList:
+    name = str(clause[key])
+    if name not in lists:
+        raise Unusable("codelist.unknown", key, f"没有代码表“{name}”", f"there is no code list {name!r}")
+    return lists[name]
+
+
+def _codes(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
+    codes, written = _list(clause, lists, "codes"), str(clause.get("as", "code"))
+    ways: dict[str, tuple[Decode, Callable[[Any], str]]] = {
+        "code": (codes.read_code, codes.write_code),
+        "word": (codes.read_word, codes.write_word),
+        "word as sent": (codes.read_word, codes.write_as_sent),
+    }
+    if written not in ways:
+        raise Unusable("codec.form", "as", f"as应为{'、'.join(ways)}之一", f"as is one of {', '.join(ways)}")
+    read, write = ways[written]
+    return Codec(read, lambda value, _: write(value), "codes")
+
+
+def _check(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    wanted = str(clause["check"])
+    if wanted == "case-number":
+        return Codec(lambda text: CaseNumber.parse(text).text, lambda value, _: CaseNumber.parse(str(value)).text, "case-number")
+    if wanted == "GB 11643":
+        # Checked only when the whole record is there: another kind of document has numbers of another form.
+        return Codec(lambda text: text, _encode_text, "id-number")
+    if wanted == "GB 11643, 18":
+        return Codec(lambda text: text, lambda value, _: IdNumber.parse(str(value)).as_18, "id-number")
+    raise Unusable("codec.form", "check", f"不认识的校验“{wanted}”，应为GB 11643或case-number", f"unknown check {wanted!r}; known are GB 11643 and case-number")
+
+
+def _place(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    form = clause["place"]
+    if form == "any":
+        return Codec(lambda text: PlaceCode.parse(text).text, lambda value, _: PlaceCode.parse(str(value)).text)
+    if form == 6:
+        return Codec(lambda text: PlaceCode.parse(text).county, lambda value, _: PlaceCode.parse(str(value)).county)
+    if not isinstance(form, Sequence) or isinstance(form, str) or not all(isinstance(part, str) or part in (3, 6) for part in form):
+        raise Unusable("codec.form", "place", "place应为any、6，或由6、3和文字组成的列表，如[6, 3, \"001\"]", 'place is any, 6, or a list of 6, 3 and texts such as [6, 3, "001"]')
+    pieces = tuple(form)
+
+    def write(value: Any, _agencies: Agencies) -> str:
+        code = PlaceCode.parse(str(value))
+        return "".join(piece if isinstance(piece, str) else code.county if piece == 6 else code.township or "000" for piece in pieces)
+
+    return Codec(None, write)
+
+
+def _agency(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
+    form = str(clause["agency"])
+    names = _list(clause, lists, "names") if "names" in clause else None
+
+    def name(value: Any, agencies: Agencies) -> str:
+        if isinstance(value, Mapping) and value.get("name"):
+            return str(value["name"])
+        known = agencies.get(value) if isinstance(value, str) else None
+        if known:
+            return known.name
+        if names:
+            return names.write_code(value)
+        raise NotValid("agency.unknown", f"不认识的单位“{value}”：请登记其名称", f"no agency {value!r} is known: register its name")
+
+    def place(value: Any, _agencies: Agencies) -> str:
+        if isinstance(value, Mapping) and value.get("place"):
+            return str(value["place"])
+        match = AGENCY_ID.match(value) if isinstance(value, str) else None
+        if not match:
+            raise NotValid("agency.unknown", f"“{value}”不是单位编号，无从得知其区划", f"{value!r} is no agency id, so its place is not known")
+        return match["place"]
+
+    if form == "name":
+        return Codec(None, name)
+    if form == "place":
+        return Codec(None, place)
+    if form == "id":
+        return Codec(None, _encode_text)
+    return Codec(lambda text: f"{form}.{PlaceCode.parse(text).text}", place)
+
+
+def _marked_court(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
+    """The court that a case number's mark names (the longest mark that fits), then its name or place."""
+    marks, agency = _list(clause, lists, "mark"), _agency(clause, lists)
+    longest_first = sorted(marks.names, key=len, reverse=True)
+
+    def write(value: Any, agencies: Agencies) -> str:
+        number = CaseNumber.parse(str(value))
+        for mark in longest_first:
+            if number.mark.startswith(mark):
+                assert agency.encode
+                return agency.encode(marks.names[mark], agencies)
+        raise NotValid("court-mark.unknown", f"代码表“{marks.name}”中没有案号“{number.text}”的法院代字：请补入后重发",
+                       f"the code list {marks.name!r} has no court mark for {number.text}: add it and send again")
+
+    return Codec(None, write)
+
+
+def _offence(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    form = str(clause["offence"])
+    if form not in ("full", "short"):
+        raise Unusable("codec.form", "offence", "offence应为full（带罪字）或short（不带）", "offence is full (with 罪) or short (without)")
+
+    def write(value: Any, _agencies: Agencies) -> str:
+        name = offence(str(value))
+        return name if form == "full" or name == "罪" else name.removesuffix("罪")
+
+    return Codec(offence, write)
+
+
+def _file_name(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    def write(value: Any, _agencies: Agencies) -> str:
+        if not isinstance(value, Mapping) or not isinstance(value.get("title"), str):
+            raise NotValid("value.shape", "此处应为带名称的材料", "a document with its title is wanted here")
+        return file_name(value["title"], value.get("media_type"))
+
+    return Codec(None, write)
+
+
+def _document(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    if clause["document"] != "base64":
+        raise Unusable("codec.form", "document", "document应为base64", "document is base64")
+
+    def write(value: Any, _agencies: Agencies) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise NotValid("document.digest", "材料缺少SHA-256摘要", "the document has no SHA-256 digest")
+        return f"urn:sha256:{value}"
+
+    return Codec(lambda text: text, write, "document")
+
+
+def _mark(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    raise Unusable("codec.form", "mark", "mark须与agency一起使用", "mark goes together with agency")
+
+
+_BUILDERS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, CodeList]], Codec]] = {
+    "date": _date, "time": _time, "term": _term, "codes": _codes, "check": _check, "boolean": _boolean, "money": _money,
+    "number": _number, "place": _place, "agency": _agency, "offence": _offence, "file_name": _file_name, "document": _document,
+    "mark": _mark,
+}

@@ -1,0 +1,263 @@
+"""What a WSDL says about its records: which elements there are, in which order, qualified or not, and what their text may be.
+
+Read once when a dialect is loaded. Places of a mapping are resolved against it, so that a place that the contract does
+not have is found by `hub check` and never by a recipient.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lxml import etree
+
+from hub.domain.values import NotValid
+
+XSD = "http://www.w3.org/2001/XMLSchema"
+WSDL = "http://schemas.xmlsoap.org/wsdl/"
+UNBOUNDED = 1 << 30
+
+_BUILT_IN: dict[str, tuple[re.Pattern[str], str, str]] = {
+    "int": (re.compile(r"[+-]?\d+"), "整数", "a whole number"),
+    "integer": (re.compile(r"[+-]?\d+"), "整数", "a whole number"),
+    "long": (re.compile(r"[+-]?\d+"), "整数", "a whole number"),
+    "short": (re.compile(r"[+-]?\d+"), "整数", "a whole number"),
+    "decimal": (re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)"), "十进制数", "a decimal number"),
+    "boolean": (re.compile(r"true|false|1|0"), "true或false", "true or false"),
+    "date": (re.compile(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?"), "yyyy-MM-dd形式的日期", "a date yyyy-MM-dd"),
+    "dateTime": (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?"), "yyyy-MM-ddTHH:mm:ss形式的时间", "a time yyyy-MM-ddTHH:mm:ss"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """What the text of an element or attribute may be. `base` is the built-in type's local name."""
+
+    base: str = "string"
+    patterns: tuple[re.Pattern[str], ...] = ()
+    values: tuple[str, ...] = ()
+    shortest: int = 0
+    longest: int = UNBOUNDED
+
+    def check(self, text: str) -> None:
+        """Raises `NotValid` where the contract would not take the text."""
+        built_in = _BUILT_IN.get(self.base)
+        if built_in and not built_in[0].fullmatch(text):
+            raise NotValid("schema.type", f"接收系统要求{built_in[1]}", f"the recipient's contract wants {built_in[2]}")
+        if self.values and text not in self.values:
+            listed = "、".join(self.values)
+            raise NotValid("schema.value", f"接收系统只接受：{listed}", f"the recipient's contract takes only: {', '.join(self.values)}")
+        for pattern in self.patterns:
+            if not pattern.fullmatch(text):
+                raise NotValid("schema.pattern", f"接收系统要求符合格式{pattern.pattern}", f"the recipient's contract wants the pattern {pattern.pattern}")
+        if not self.shortest <= len(text) <= self.longest:
+            raise NotValid("schema.length", f"接收系统要求长度在{self.shortest}至{self.longest}之间",
+                           f"the recipient's contract wants a length from {self.shortest} to {self.longest}")
+
+    @property
+    def free(self) -> bool:
+        return not (self.patterns or self.values or self.shortest or self.longest < UNBOUNDED or self.base in _BUILT_IN)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    name: str
+    required: bool
+    simple: Simple
+
+
+@dataclass(slots=True)
+class Element:
+    """One place of the contract. `namespace` is empty for an unqualified element."""
+
+    name: str
+    namespace: str
+    least: int
+    most: int
+    nillable: bool
+    #: stands in a choice: of several, one
+    choice: bool
+    _content: Callable[[], Content] = field(repr=False)
+    _known: Content | None = None
+
+    @property
+    def content(self) -> Content:
+        """Built when it is first asked for, so that types may contain themselves."""
+        if self._known is None:
+            self._known = self._content()
+        return self._known
+
+    def child(self, name: str) -> Element | None:
+        return next((child for child in self.content.children if child.name == name), None)
+
+    def rank(self, name: str) -> int:
+        return next(i for i, child in enumerate(self.content.children) if child.name == name)
+
+
+@dataclass(slots=True)
+class Content:
+    children: list[Element]
+    attributes: dict[str, Attribute]
+    simple: Simple | None
+    #: holds `xs:any`, so that unknown children are no mistake
+    open: bool = False
+
+
+class Wsdl:
+    """The operations and types of one WSDL. Raises `OSError` or `etree.XMLSyntaxError` where it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+        self._root = etree.parse(str(path), parser).getroot()
+        self._schemas: list[etree._Element] = []
+        for schema in self._root.iter(f"{{{XSD}}}schema"):
+            self._take(schema, path.parent)
+        self._elements: dict[tuple[str, str], etree._Element] = {}
+        self._types: dict[tuple[str, str], etree._Element] = {}
+        self._groups: dict[tuple[str, str], etree._Element] = {}
+        shelves = {"element": self._elements, "complexType": self._types, "simpleType": self._types, "group": self._groups}
+        for schema in self._schemas:
+            target = schema.get("targetNamespace", "")
+            for child in schema:
+                if isinstance(child.tag, str) and (shelf := shelves.get(etree.QName(child).localname)) is not None and child.get("name"):
+                    shelf[target, child.get("name", "")] = child
+
+    def _take(self, schema: etree._Element, folder: Path) -> None:
+        self._schemas.append(schema)
+        for child in schema:
+            if not isinstance(child.tag, str) or etree.QName(child).localname not in ("include", "import") or not child.get("schemaLocation"):
+                continue
+            path = folder / child.get("schemaLocation", "")
+            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                self._take(etree.parse(str(path), etree.XMLParser(resolve_entities=False, no_network=True)).getroot(), folder)
+
+    # ------------------------------------------------------------ operations
+    @cached_property
+    def operations(self) -> dict[str, tuple[Element | None, Element | None]]:
+        """Each operation with the element of its request and of its answer (None where the message has typed parts: RPC)."""
+        messages = {m.get("name", ""): m for m in self._root.iter(f"{{{WSDL}}}message")}
+        found: dict[str, tuple[Element | None, Element | None]] = {}
+        for port_type in self._root.iter(f"{{{WSDL}}}portType"):
+            for operation in port_type.iter(f"{{{WSDL}}}operation"):
+                sides = []
+                for side in ("input", "output"):
+                    use = operation.find(f"{{{WSDL}}}{side}")
+                    message = messages.get(use.get("message", "").rpartition(":")[2]) if use is not None else None
+                    sides.append(self._body(message) if message is not None else None)
+                found[operation.get("name", "")] = (sides[0], sides[1])
+        return found
+
+    def _body(self, message: etree._Element) -> Element | None:
+        for part in message.iter(f"{{{WSDL}}}part"):
+            if part.get("element"):
+                return self.element(*self._qname(part, part.get("element", "")))
+        return None
+
+    def element(self, namespace: str, name: str) -> Element | None:
+        declared = self._elements.get((namespace, name))
+        return None if declared is None else self._element(declared, namespace, choice=False)
+
+    # ------------------------------------------------------------ types
+    @staticmethod
+    def _qname(at: etree._Element, name: str) -> tuple[str, str]:
+        prefix, _, local = name.rpartition(":")
+        return at.nsmap.get(prefix or None) or "", local
+
+    @staticmethod
+    def _schema_of(at: etree._Element) -> etree._Element:
+        here = at
+        while etree.QName(here).localname != "schema":
+            parent = here.getparent()
+            assert parent is not None
+            here = parent
+        return here
+
+    def _element(self, declared: etree._Element, namespace: str, choice: bool) -> Element:
+        most = declared.get("maxOccurs", "1")
+        least, many = int(declared.get("minOccurs", "1")), UNBOUNDED if most == "unbounded" else int(most)
+        if declared.get("ref"):
+            ref = self._qname(declared, declared.get("ref", ""))
+            declared, namespace = self._elements[ref], ref[0]
+        return Element(declared.get("name", ""), namespace, least, many, declared.get("nillable") in ("true", "1"), choice,
+                       lambda: self._content_of(declared))
+
+    def _content_of(self, declared: etree._Element) -> Content:
+        named = declared.get("type")
+        if named:
+            return self._type(*self._qname(declared, named))
+        for child in declared:
+            if isinstance(child.tag, str) and etree.QName(child).localname in ("complexType", "simpleType"):
+                return self._definition(child)
+        return Content([], {}, Simple(), open=True)
+
+    def _type(self, namespace: str, name: str) -> Content:
+        if namespace == XSD:
+            return Content([], {}, Simple(name), open=name == "anyType")
+        defined = self._types.get((namespace, name))
+        return Content([], {}, Simple(), open=True) if defined is None else self._definition(defined)
+
+    def _definition(self, defined: etree._Element) -> Content:
+        if etree.QName(defined).localname == "simpleType":
+            return Content([], {}, self._simple(defined))
+        content = Content([], {}, Simple() if defined.get("mixed") == "true" else None)
+        self._gather(defined, content, choice=False, optional=False)
+        return content
+
+    def _gather(self, at: etree._Element, content: Content, choice: bool, optional: bool) -> None:
+        schema = self._schema_of(at)
+        for child in at:
+            if not isinstance(child.tag, str):
+                continue
+            kind = etree.QName(child).localname
+            if kind == "element":
+                qualified = child.get("form", schema.get("elementFormDefault", "unqualified")) == "qualified"
+                element = self._element(child, schema.get("targetNamespace", "") if qualified else "", choice)
+                element.least = 0 if optional else element.least
+                content.children.append(element)
+            elif kind in ("sequence", "all", "choice"):
+                self._gather(child, content, choice or kind == "choice", optional or kind == "choice" or child.get("minOccurs") == "0")
+            elif kind == "group" and child.get("ref"):
+                self._gather(self._groups[self._qname(child, child.get("ref", ""))], content, choice, optional or child.get("minOccurs") == "0")
+            elif kind == "any":
+                content.open = True
+            elif kind == "attribute" and child.get("name"):
+                simple = self._attribute_type(child)
+                content.attributes[child.get("name", "")] = Attribute(child.get("name", ""), child.get("use") == "required", simple)
+            elif kind in ("simpleContent", "complexContent"):
+                for derived in child:
+                    if isinstance(derived.tag, str) and derived.get("base"):
+                        base = self._type(*self._qname(derived, derived.get("base", "")))
+                        if etree.QName(derived).localname == "extension" or kind == "simpleContent":
+                            content.children[:0] = base.children
+                            content.attributes.update(base.attributes)
+                            content.simple = base.simple
+                        self._gather(derived, content, choice, optional)
+
+    def _attribute_type(self, declared: etree._Element) -> Simple:
+        if declared.get("type"):
+            return self._type(*self._qname(declared, declared.get("type", ""))).simple or Simple()
+        inline = declared.find(f"{{{XSD}}}simpleType")
+        return self._simple(inline) if inline is not None else Simple()
+
+    def _simple(self, defined: etree._Element) -> Simple:
+        restriction = defined.find(f"{{{XSD}}}restriction")
+        if restriction is None:
+            return Simple()
+        base = self._type(*self._qname(restriction, restriction.get("base", ""))).simple or Simple()
+        facets = list(_facets(restriction))
+        either = "|".join(f"(?:{value})" if value.count("|") else value for name, value in facets if name == "pattern")
+        patterns = (re.compile(either),) if either else ()
+        values = tuple(value for name, value in facets if name == "enumeration")
+        lengths = {name: int(value) for name, value in facets if name in ("length", "minLength", "maxLength")}
+        return Simple(base.base, base.patterns + patterns, values or base.values,
+                      lengths.get("length", lengths.get("minLength", base.shortest)),
+                      lengths.get("length", lengths.get("maxLength", base.longest)))
+
+
+def _facets(restriction: etree._Element) -> Iterator[tuple[str, str]]:
+    for facet in restriction:
+        if isinstance(facet.tag, str):
+            yield etree.QName(facet).localname, facet.get("value", "")
