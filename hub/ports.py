@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -177,7 +177,7 @@ class Parcel:
     sent_at: datetime
 
 
-class OutcomeKind(str, Enum):
+class OutcomeKind(StrEnum):
     """What a call came to, after the dialect's own table of answer codes."""
 
     DONE = "done"  # the recipient has it

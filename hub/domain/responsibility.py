@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 #: Strengths in rising order: the bureau's own record, a receipt that the hub attests for a system, a signed receipt.
 STRENGTHS = ("recorded", "attested", "signed")
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     OPEN = "open"  # nobody answered; from now on `to` does
     MOVE = "move"  # from the holder to `to`
     NOTHING = "nothing"  # already so

@@ -6,10 +6,10 @@ listed here; the store asks `check_step` before it writes, so a state that the c
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class DeliveryState(str, Enum):
+class DeliveryState(StrEnum):
     WAITING = "waiting"  # behind another delivery of the same case to the same recipient
     READY = "ready"  # may be released when due
     RELEASED = "released"  # its release note is on the way to a worker

@@ -22,7 +22,7 @@ from hub.flow import crashpoints
 from hub.flow.ledger import settle_opening, settle_recorded
 from hub.flow.parts import Hub
 from hub.ports import KeyTaken, Unit
-from hub.translation import Blob, Item, Message
+from hub.translation import Blob, Dialect, Item, Message
 
 #: The longest key, in characters, that an agency may give its message.
 KEY_LIMIT = 200
@@ -219,7 +219,7 @@ def submit_dialect(hub: Hub, agency: str, key: str | None, payload: bytes, media
     dialect = hub.dialects[speaks]
     arrival = Arrival(agency, key or "", hashlib.sha256(payload).hexdigest(), "http", payload, media_type, speaks)
     try:
-        message = dialect.read_bare(payload, media_type, agency)
+        message = dialect.read(None, {}, payload, agency)
     except HubError as error:
         _keep_refusal(hub, arrival, error.faults)
         raise
@@ -232,33 +232,35 @@ def receive_message(hub: Hub, arrival: Arrival, message: Message) -> dict[str, A
     if answered := _answered_before(hub, arrival):
         return answered
     try:
-        pieces = _pieces_of(hub, arrival.agency, message)
+        pieces = _pieces_of(hub, arrival.agency, hub.dialects[arrival.dialect or ""], message)
     except HubError as error:
         _keep_refusal(hub, arrival, error.faults)
         raise
     return _keep_once(hub, arrival, pieces, _dialect_answer)
 
 
-def _pieces_of(hub: Hub, agency: str, message: Message) -> list[Piece]:
-    if message.faults:
+def _pieces_of(hub: Hub, agency: str, dialect: Dialect, message: Message) -> list[Piece]:
+    """The transfers to be. Raises `Refused` where the dialect refuses what one of them breaks, or when none can go on
+    and the dialect then refuses the whole."""
+    if message.faults or message.exchange is None:
         raise Refused(message.faults)
     exchange = _allowed_exchange(hub, agency, message.exchange, "")
-    pieces = [_piece_from_item(hub, agency, exchange, message, item) for item in message.items]
-    refused = [fault for piece, item in zip(pieces, message.items, strict=True) for fault in piece.faults
-               if hub.dialects[message.dialect].disposition(fault) == "refused" or item.disposition == "refused"]
-    if refused or not pieces:
-        raise Refused(refused or [Fault("record.empty", "", "报文中没有人员", "the message holds no person")])
-    if all(piece.parked for piece in pieces) and len(pieces) > 1:
-        raise Refused([fault for piece in pieces for fault in piece.faults])
+    pieces = [_piece_from_item(hub, agency, exchange, dialect, message, item) for item in message.items]
+    if not pieces:
+        raise Refused([Fault("record.empty", "", "报文中没有人员", "the message holds no person")])
+    faults = [fault for piece in pieces for fault in piece.faults]
+    refused = [fault for fault in faults if dialect.disposition(fault.rule) == "refused"]
+    if refused or (dialect.refuses_when_none_can_go and all(piece.parked for piece in pieces)):
+        raise Refused(refused or faults)
     return pieces
 
 
-def _piece_from_item(hub: Hub, agency: str, exchange: Exchange, message: Message, item: Item) -> Piece:
-    mapping = hub.dialects[message.dialect].version(exchange.id)
-    documents = _documents_of(hub, item.record or {}, item.blobs, agency)
-    if item.faults or item.record is None:
-        return Piece(exchange, item.partial, item.label, None, tuple(item.faults), documents, mapping=mapping)
+def _piece_from_item(hub: Hub, agency: str, exchange: Exchange, dialect: Dialect, message: Message, item: Item) -> Piece:
+    mapping = dialect.version(exchange.id)
+    if item.record is None:
+        return Piece(exchange, {}, item.label, None, item.faults, mapping=mapping)
     record = dict(item.record)
+    documents = _documents_of(hub, record, item.blobs)
     faults = hub.validate_record(exchange.id, record)
     if faults:
         return Piece(exchange, record, item.label, None, tuple(faults), documents, mapping=mapping)
@@ -278,7 +280,7 @@ def _hint_differs(hub: Hub, routing: Routing, hint: str | None, record: Mapping[
                   value=value_at(record, "message.recipient_hint")),)
 
 
-def _documents_of(hub: Hub, record: Mapping[str, Any], blobs: Mapping[str, Blob], agency: str) -> tuple[StoredDocument, ...]:
+def _documents_of(hub: Hub, record: Mapping[str, Any], blobs: Mapping[str, Blob]) -> tuple[StoredDocument, ...]:
     """Put the contents that came with a record into the document store (claim check), before any transaction."""
     for blob in blobs.values():
         hub.documents.put(blob.content)

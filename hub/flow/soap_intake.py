@@ -75,21 +75,19 @@ def _answered(hub: Hub, agency: Agency, service: SoapService, dialect: Dialect, 
         if key is None:  # not even read: the intake has not seen it
             _kept(hub, agency, dialect, body, headers, incoming, error.faults)
         return _refusal(service, dialect, incoming, key, error.faults)
-    return service.answer(incoming, dialect.answer(incoming.operation, _accepted(dialect, key, answer)))
+    return service.answer(incoming, dialect.answer(incoming.operation, _accepted(key, answer)))
 
 
-def _accepted(dialect: Dialect, key: str | None, answer: Mapping[str, Any]) -> AnswerRecord:
+def _accepted(key: str | None, answer: Mapping[str, Any]) -> AnswerRecord:
     parked = [ParkedPerson(entry.get("person") or "—", entry["message"]) for entry in answer["parked"]]
-    going = sum(transfer["status"] != "parked" for transfer in answer["transfers"])
     message = "接收成功" if not parked else f"已接收，其中{len(parked)}项待人工处理"
-    ok = going > 0 or dialect.parked_is_accepted
-    return AnswerRecord(ok=ok, submission=answer["submission"], key=key, code=dialect.accepted_code, message=message, parked=parked)
+    return AnswerRecord(ok=True, submission=answer["submission"], key=key, message=message, parked=parked)
 
 
 def _refusal(service: SoapService, dialect: Dialect, incoming: Incoming, key: str | None, faults: Sequence[Fault]) -> Answer:
     """In the dialect's own answer where it has one, naming every fault's place; else as a SOAP fault."""
     message = "；".join(_sentence(fault) for fault in faults)
-    if not dialect.can_answer(incoming.operation):
+    if incoming.operation not in dialect.answers:
         return service.refuse(incoming, "Client", message, faults)
     record = AnswerRecord(ok=False, submission=None, key=key, code=dialect.answer_code(faults), message=message, parked=[])
     return service.answer(incoming, dialect.answer(incoming.operation, record))

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
 
 from hub.domain.faults import Fault, NotFound, Refused
 from hub.domain.records import normalise, person_key
+from hub.domain.transfers import DeliveryState
+from hub.domain.values import CaseNumber, NotValid
 from hub.flow.canonical_form import inbox_item
 from hub.flow.parts import Hub
 from hub.store import tables as t
 from hub.store.unit import _delivery, _transfer
-from hub.domain.transfers import DeliveryState
-from hub.domain.values import CaseNumber, NotValid
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 #: What lies in an inbox: it has arrived and has no receipt yet.
