@@ -1,6 +1,6 @@
 """How agencies are reached: one module a transport, found by the name that an agency's file gives.
 
-A transport module has `connector()` (its `Connector`) and `check(options, folder)` (what is wrong with its section of
+A transport module has `connector()` (its `Connector`) and `check(options, folder)` (the faults of its section of
 `transport.yaml`); one that also serves a contract has `service(agency, options, folder)`.
 """
 
@@ -10,13 +10,13 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-import yaml
-
 from hub.domain.faults import Fault
+from hub.findings import ConfigErrors, Finding, LinedDict, read_yaml
 from hub.ports import ConfigError, Connector, SoapService
 
 #: The file in a dialect's folder whose sections belong to the transports of the same names.
@@ -38,25 +38,48 @@ def serve(transport: str, agency: str, options: Mapping[str, Any], folder: Path)
 
 
 def section(folder: Path, transport: str) -> Mapping[str, Any]:
-    """A transport's section of the dialect's `transport.yaml`, empty where there is none. Raises `ConfigError`."""
+    """A transport's section of the dialect's `transport.yaml`, empty where there is none. Raises `ConfigErrors`."""
     path = folder / SECTIONS
-    try:
-        sections = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise ConfigError([Fault("yaml", "", value=path.name, zh=f"{path.name}无法读取：{problem}", en=f"{path.name} cannot be read: {problem}")]) from problem
-    found = (sections or {}).get(transport, {}) if isinstance(sections or {}, Mapping) else None
-    if not isinstance(found, Mapping):
-        raise ConfigError([Fault("option.type", f"/{transport}", value=found, zh=f"{path.name}的{transport}部分应为一组键值",
-                                 en=f"the section {transport!r} of {path.name} must be a mapping")])
-    return found
+    found, findings = read_yaml(path, f"{folder.name}/{SECTIONS}")
+    if found is None:
+        raise ConfigErrors(findings)
+    return cast(Mapping[str, Any], found.get(transport, {}))
 
 
-def check(transport: str, options: Mapping[str, Any], folder: Path | None) -> list[Fault]:
-    """Everything wrong with a transport's options, without calling anybody. `Fault.pointer` points into `transport.yaml`."""
+def check(config_dir: Path) -> list[Finding]:
+    """Everything wrong with the dialects' `transport.yaml`, with file and line, without calling anybody."""
+    findings: list[Finding] = []
+    for path in sorted(config_dir.glob(f"dialects/*/{SECTIONS}")):
+        shown = f"{config_dir.name}/{path.relative_to(config_dir)}"
+        sections, wrong = read_yaml(path, shown)
+        findings += wrong
+        for transport in sections or ():
+            assert sections is not None
+            findings += [Finding(shown, _line(sections, fault.pointer), fault.rule, fault.zh, fault.en)
+                         for fault in check_section(transport, sections[transport], path.parent)]
+    return findings
+
+
+def check_section(transport: str, options: Mapping[str, Any], folder: Path | None) -> list[Fault]:
+    """Everything wrong with one transport's options; `Fault.pointer` points into `transport.yaml`."""
     try:
         return list(_module(transport).check(options, folder))
     except ConfigError as problem:
-        return list(problem.faults)
+        return [replace(fault, pointer=f"/{transport}") for fault in problem.faults]
+
+
+def _line(sections: LinedDict, pointer: str) -> int:
+    """The line of a JSON Pointer, or of the nearest thing above it that is there."""
+    path: list[str | int] = []
+    here: Any = sections
+    for step in pointer.split("/")[1:]:
+        key: str | int = int(step) if isinstance(here, list) and step.isdigit() else step
+        path.append(key)
+        try:
+            here = here[key]
+        except (KeyError, IndexError, TypeError):
+            break
+    return sections.line_of(*path)
 
 
 def _module(transport: str) -> ModuleType:

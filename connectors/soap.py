@@ -404,10 +404,12 @@ class SoapService:
         return self._answer(incoming.version, envelope.build(incoming.version, content), 200)
 
     def refuse(self, incoming: Incoming | None, code: str, message: str, faults: Sequence[Fault] = ()) -> Answer:
-        """A fault (Client) in the sender's version; `code` and `faults` (rule, place, message) go into its detail."""
+        """A fault in the sender's version. `code` is the fault's own (`Client`, `Server`), or one of the dialect, which
+        goes into the detail of a Client fault; `faults` (rule, place, message) go there too."""
         version = incoming.version if incoming is not None else next(iter(self._ports))
-        built = envelope.build_fault(version, "Client", envelope.printable(message), faults, code)
-        return self._answer(version, built, _status(version, "Client"))
+        whose = code if code in envelope.CODES_12 else "Client"
+        built = envelope.build_fault(version, whose, envelope.printable(message), faults, None if code == whose else code)
+        return self._answer(version, built, _status(version, whose))
 
     def fault(self, error: HubError, incoming: Incoming | None = None) -> Answer:
         """The fault that says an error: a `ProtocolFault` in its own version, any other in that of `incoming`.
@@ -418,7 +420,8 @@ class SoapService:
         code = "Client" if error.status < 500 else "Server"
         names: tuple[str, ...] = ()
         if isinstance(error, ProtocolFault):
-            version, code, names = error.version, error.code, error.names
+            code, names = error.code, error.names
+            version = error.version if error.version in self._ports else version
         reason = "；".join(found.zh for found in error.faults)[:1000] or error.kind
         shown: Sequence[Fault] = error.faults
         if code == "Server" and not isinstance(error, ProtocolFault):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from hub import configuration, translation
 from hub.api.bundle import record_schema, record_validator
 from hub.clock import SystemClock
 from hub.domain.agencies import Agency, Reach
-from hub.findings import ConfigErrors, Finding, read_yaml
+from hub.domain.faults import Fault
+from hub.findings import ConfigErrors, Finding, LinedDict, read_yaml
 from hub.flow.parts import Hub, Schedule
 from hub.identity.seal import FernetSeal, sealing_key, token_key
 from hub.ids import UlidIds
@@ -58,17 +59,50 @@ def check(config_dir: Path) -> list[Finding]:
     if configured is None:
         return findings
     schemas = {name: record_schema(name) for name in configured.catalogue.exchanges if _has_schema(name)}
-    findings += [Finding(str(configured.catalogue.exchanges[name].source or "").rpartition(":")[0],
-                         int(str(configured.catalogue.exchanges[name].source or ":1").rpartition(":")[2]), "exchange.schema",
-                         f"交换“{name}”在openapi/schemas/records中没有记录格式", f"exchange {name!r} has no record schema in openapi/schemas/records")
-                 for name in configured.catalogue.exchanges if name not in schemas]
+    for name, exchange in configured.catalogue.exchanges.items():
+        if name not in schemas:
+            file, _, line = (exchange.source or ":1").rpartition(":")
+            findings.append(Finding(file, int(line), "exchange.schema", f"交换“{name}”在openapi/schemas/records中没有记录格式",
+                                    f"exchange {name!r} has no record schema in openapi/schemas/records"))
     findings += translation.check(config_dir, configured.agencies, schemas)
-    findings += connectors.check(config_dir)
+    findings += _transports(config_dir)
     try:
         _schedule(config_dir)
     except ConfigErrors as error:
         findings += error.findings
     return sorted(set(findings), key=lambda found: (found.file, found.line, found.rule))
+
+
+def _transports(config_dir: Path) -> list[Finding]:
+    """What is wrong with the sections that belong to the transports, and with secrets in the dialects' files."""
+    findings: list[Finding] = []
+    for path in sorted((config_dir / "dialects").glob("*/*.yaml")):
+        shown = f"{config_dir.name}/dialects/{path.parent.name}/{path.name}"
+        found, wrong = read_yaml(path, shown)
+        if found is None:
+            # translation.check tells of the other files
+            findings += wrong if path.name == connectors.SECTIONS else []
+            continue
+        findings += configuration.secrets_in(found, shown)
+        if path.name == connectors.SECTIONS:
+            for transport, options in found.items():
+                findings += _located(connectors.check(transport, options, path.parent), found, shown, (transport,))
+    for path in sorted((config_dir / "agencies").glob("*.yaml")):
+        found, _ = read_yaml(path, shown := f"{config_dir.name}/agencies/{path.name}")
+        for n, reach in enumerate((found or {}).get("reach") or ()):
+            if found is not None and isinstance(reach, dict) and "dialect" not in reach and "transport" in reach:
+                findings += _located(connectors.check(str(reach["transport"]), reach.get("options") or {}, None), found, shown, ("reach", n))
+    return findings
+
+
+def _located(faults: Sequence[Fault], found: LinedDict, shown: str, below: tuple[str | int, ...]) -> list[Finding]:
+    """A connector's faults, whose pointers lie below a place of the file, as findings with lines."""
+    located = []
+    for fault in faults:
+        steps = [int(step) if step.isdigit() else step for step in fault.pointer.split("/") if step]
+        whole = tuple(steps) if steps[: len(below)] == list(below) else (*below, *steps)
+        located.append(Finding(shown, found.line_of(*whole), fault.rule, f"{fault.pointer}：{fault.zh}", f"{fault.pointer}: {fault.en}"))
+    return located
 
 
 def _has_schema(exchange: str) -> bool:
@@ -82,9 +116,9 @@ def _has_schema(exchange: str) -> bool:
 def _broker(settings: Settings) -> Broker:
     if settings.broker_url is None:
         return EmbeddedBroker()
-    from hub.messaging.rabbitmq import RabbitBroker  # pika is loaded only where it is used
+    from hub.messaging.rabbitmq import RabbitMQBroker  # pika is loaded only where it is used
 
-    return RabbitBroker(settings.broker_url, prefix=settings.queue_prefix)
+    return RabbitMQBroker(settings.broker_url, prefix=settings.queue_prefix)
 
 
 class _ScheduleSchema(Schema):
@@ -105,7 +139,7 @@ def _schedule(config_dir: Path) -> Schedule:
         loaded: dict[str, Any] = _ScheduleSchema().load(found)
     except ValidationError as error:
         raise ConfigErrors([Finding(shown, found.line_of(name), "delivery.shape", f"{name}：{messages}", f"{name}: {messages}")
-                            for name, messages in error.normalized_messages().items()]) from error
+                            for name, messages in error.messages_dict.items()]) from error
     return Schedule(tuple(loaded["retry"]), loaded["attempts"], tuple(loaded["poll"]), loaded["jitter"])
 
 
@@ -118,36 +152,31 @@ class LoadedConnectors:
         self._seal = seal
         self._loaded: dict[str, Connector] = {}
         self._services: dict[str, SoapService] = {}
-        self._options: dict[tuple[str, str], Any] = {}
+        self._options: dict[tuple[str | None, str], Any] = {}
         self._lock = threading.Lock()
 
     def call_side(self, transport: str) -> Connector:
         with self._lock:
-            return self._loaded.setdefault(transport, connectors.load(transport)) if transport not in self._loaded else self._loaded[transport]
+            if transport not in self._loaded:
+                self._loaded[transport] = connectors.load(transport)
+            return self._loaded[transport]
 
     def service(self, agency: Agency) -> SoapService:
         with self._lock:
             if agency.id not in self._services:
                 assert agency.speaks is not None
-                make = partial(connectors.serve, "soap", agency.id)
-                self._services[agency.id] = make(self._section(agency.speaks, "soap"), self._dialects / agency.speaks)
+                folder = self._dialects / agency.speaks
+                self._services[agency.id] = connectors.serve("soap", agency.id, connectors.section(folder, "soap"), folder)
             return self._services[agency.id]
 
     def endpoint(self, agency: Agency, reach: Reach) -> Endpoint:
         with self._store.read() as unit:
             over = unit.override(agency.id)
         password = self._seal.unseal(over.password_sealed) if over and over.password_sealed else None
-        options = self._section(reach.dialect, reach.transport) if reach.dialect else dict(reach.options)
+        folder = self._dialects / reach.dialect if reach.dialect else None
+        key = (reach.dialect, reach.transport)
+        if folder is not None and key not in self._options:
+            self._options[key] = connectors.section(folder, reach.transport)
         return Endpoint(
             agency=agency.id, transport=reach.transport, url=(over and over.url) or reach.url, user=(over and over.user) or reach.user,
-            password=password, options=options, folder=self._dialects / reach.dialect if reach.dialect else None, timeout=reach.timeout)
-
-    def _section(self, dialect: str, transport: str) -> Any:
-        key = (dialect, transport)
-        if key not in self._options:
-            path = self._dialects / dialect / "transport.yaml"
-            found, findings = read_yaml(path, f"{self._dialects.name}/{dialect}/transport.yaml")
-            if found is None:
-                raise ConfigErrors(findings)
-            self._options[key] = found.get(transport, {})
-        return self._options[key]
+            password=password, options=self._options[key] if folder else dict(reach.options), folder=folder, timeout=reach.timeout)

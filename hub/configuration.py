@@ -32,7 +32,7 @@ class _Strict(Schema):
         unknown = RAISE
 
 
-class _PairField(fields.List):
+class _PairField(fields.List[str]):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(fields.Str(), validate=validate.Length(equal=2), **kwargs)
 
@@ -117,7 +117,7 @@ class ReachSchema(_Strict):
     user = fields.Str()
     timeout = fields.Float(load_default=30.0, validate=validate.Range(min=1, max=600))
     exchanges = fields.List(fields.Str(), load_default=list)
-    options = fields.Dict(load_default=dict)
+    settings = fields.Dict(load_default=dict, data_key="options")
 
 
 class AgencySchema(_Strict):
@@ -207,7 +207,7 @@ class _Reader:
             loaded: dict[str, Any] = schema.load(found, unknown=RAISE)
             return loaded
         except ValidationError as error:
-            for path, messages in _flatten(error.normalized_messages()):
+            for path, messages in _flatten(error.messages):
                 where = ".".join(str(step) for step in path)
                 kind = "clock.unit" if path and path[-1] == "unit" else rule
                 text = "; ".join(messages)
@@ -270,7 +270,7 @@ class _Reader:
             for n, kind in enumerate(exchange.senders):
                 if kind not in catalogue.kinds:
                     self._say(shown, entry.line_of("from", n), "kind.unknown", f"未知的单位类型“{kind}”", f"unknown kind of agency {kind!r}")
-            words = [(role, ("to", n)) for n, role in enumerate(exchange.to)]
+            words: list[tuple[str, tuple[str | int, ...]]] = [(role, ("to", n)) for n, role in enumerate(exchange.to)]
             words += [(copy.role, ("copies", n, "role")) for n, copy in enumerate(exchange.copies)]
             if exchange.opens:
                 words += [(exchange.opens.holder, ("responsibility", "opens", "holder"))]
@@ -300,7 +300,7 @@ class _Reader:
             role = Role(word, kind, place)
         if role.candidates:
             return
-        if role.kind not in catalogue.kinds:
+        if role.kind is None or role.kind not in catalogue.kinds:
             self._say(shown, line, "role.unknown", f"角色“{word}”的单位类型“{role.kind}”未定义", f"role {word!r}: kind {role.kind!r} is not defined")
         elif not present[role.kind]:
             self._say(shown, line, "role.unfillable", f"没有任何单位能担任“{word}”：没有{catalogue.kinds[role.kind][0]}",
@@ -407,7 +407,7 @@ def _agency(loaded: Mapping[str, Any], source: str) -> Agency:
         id=loaded["id"], kind=match["kind"], place=match["place"], name=loaded["zh"], name_en=loaded["en"],
         parent=loaded.get("parent"), speaks=loaded.get("speaks"), source=source,
         reach=tuple(Reach(r["transport"], r.get("dialect"), r.get("url"), r.get("user"), r["timeout"],
-                          tuple(r["exchanges"]), r["options"]) for r in loaded["reach"]),
+                          tuple(r["exchanges"]), r["settings"]) for r in loaded["reach"]),
     )
 
 

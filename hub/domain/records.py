@@ -20,7 +20,7 @@ def normalise(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     Returns a new record and every fault found, with pointers relative to the record. A value that is not a string is
     left for the schema to refuse.
     """
-    found = _copy(record)
+    found: dict[str, Any] = _copy(record)
     faults: list[Fault] = []
     written = value_at(found, "case.number")
     for path in CASE_NUMBERS:
@@ -50,7 +50,7 @@ def person_key(record: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def complete(record: Mapping[str, Any], known: Mapping[str, Any], sections: Sequence[str]) -> dict[str, Any]:
     """The record with what it leaves out of the named sections taken from `known`. What it says itself always wins."""
-    found = _copy(record)
+    found: dict[str, Any] = _copy(record)
     for section in sections:
         if isinstance(known.get(section), Mapping) and isinstance(found.get(section, {}), Mapping):
             found[section] = _filled(found.get(section, {}), known[section])
@@ -60,7 +60,7 @@ def complete(record: Mapping[str, Any], known: Mapping[str, Any], sections: Sequ
 
 
 def _filled(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    filled = _copy(given)
+    filled: dict[str, Any] = _copy(given)
     for key, value in known.items():
         if key not in filled or (filled[key] is None and value is not None):
             filled[key] = _copy(value)

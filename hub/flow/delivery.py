@@ -172,7 +172,7 @@ def _record(hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: E
 def _act_on(hub: Hub, unit: Unit, job: Job, delivery: StoredDelivery, endpoint: Endpoint, outcome: Outcome) -> None:
     now = hub.clock.technical()
     about = _about(job.transfer, delivery)
-    said = {"code": outcome.code, "message": outcome.message}
+    said: dict[str, Any] = {"code": outcome.code, "message": outcome.message}
     match outcome.kind:
         case OutcomeKind.DONE | OutcomeKind.DUPLICATE:
             unit.step(delivery, DeliveryState.DELIVERED, delivered_at=hub.clock.now(), lease_until=None, reason=None)

@@ -392,7 +392,7 @@ def _keep_piece(hub: Hub, unit: Unit, submission: str, ordinal: int, arrival: Ar
     for doc in piece.documents:
         unit.keep_document(doc.sha256, doc.size, doc.media_type, arrival.agency)
     unit.attach(transfer, piece.documents)
-    about = {"submission": submission, "transfer": transfer, "person": person}
+    about: dict[str, Any] = {"submission": submission, "transfer": transfer, "person": person}
     if piece.parked:
         unit.note("transfer.parked", **about, agency=arrival.agency, faults=[fault.as_dict() for fault in piece.faults], label=piece.label)
         return _stored(unit, transfer)

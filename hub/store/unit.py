@@ -332,7 +332,9 @@ class Unit:
         self.step(delivery, DeliveryState.ATTEMPTING, lease_until=lease_until, attempts=delivery.attempts + (phase == "call"))
         done = self._db.execute(insert(t.attempt).values(
             delivery_id=delivery.id, rendition_id=rendition, number=delivery.attempts + 1, phase=phase, started_at=self._clock.technical()))
-        return cast(int, done.inserted_primary_key[0])
+        key = done.inserted_primary_key
+        assert key is not None
+        return cast(int, key[0])
 
     def end_attempt(self, attempt: int, outcome: str, code: str | None, message: str | None, answer: bytes) -> None:
         self._db.execute(update(t.attempt).where(t.attempt.c.seq == attempt).values(

@@ -317,14 +317,14 @@ def _agency(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
 def _marked_court(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
     """The court that a case number's mark names (the longest mark that fits), then its name or place."""
     marks, agency = _list(clause, lists, "mark"), _agency(clause, lists)
-    longest_first = sorted(marks.names, key=len, reverse=True)
+    longest_first = sorted(marks.words, key=len, reverse=True)
 
     def write(value: Any, agencies: Agencies) -> str:
         number = CaseNumber.parse(str(value))
         for mark in longest_first:
             if number.mark.startswith(mark):
                 assert agency.encode
-                return agency.encode(marks.names[mark], agencies)
+                return agency.encode(marks.names[marks.words[mark]], agencies)
         raise NotValid("court-mark.unknown", f"代码表“{marks.name}”中没有案号“{number.text}”的法院代字：请补入后重发",
                        f"the code list {marks.name!r} has no court mark for {number.text}: add it and send again")
 

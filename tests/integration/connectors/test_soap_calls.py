@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import DRIP, DROP, HALF, Got, MemorySessions, Script, attachment, closed_port, endpoint, parcel
 from lxml import etree
+from scripted import DRIP, DROP, HALF, Got, MemorySessions, Script, attachment, closed_port, endpoint, parcel
 
 from connectors import envelope
 from connectors.soap import SoapConnector

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +12,6 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 import connectors
 from hub.ports import Attachment, Endpoint, Parcel
@@ -42,8 +39,8 @@ class Script:
     over: threading.Event = field(default_factory=threading.Event)
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Script]]:
+def scripted_servers() -> Iterator[Callable[[Callable[[Got], Any]], Script]]:
+    """A function that starts a server for an answer; all stop at the end."""
     running: list[tuple[ThreadingHTTPServer, Script]] = []
 
     def start(answer: Callable[[Got], Any]) -> Script:
@@ -133,11 +130,6 @@ class MemorySessions:
         self.uploads[(agency, delivery, sha256)] = (upload, received)
 
 
-@pytest.fixture
-def sessions() -> MemorySessions:
-    return MemorySessions()
-
-
 def endpoint(dialect: str, url: str | None, *, user: str = "santong", password: str = "口令-1", timeout: float = 10.0,
              change: Callable[[dict[str, Any]], None] | None = None) -> Endpoint:
     given: Any = connectors.section(DIALECTS / dialect, "soap")
@@ -161,10 +153,3 @@ def closed_port() -> Iterator[str]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}/"
-
-
-@pytest.fixture
-def folder_of(tmp_path: Path) -> Callable[[str], Path]:
-    def copy(dialect: str) -> Path:
-        return Path(shutil.copytree(DIALECTS / dialect, tmp_path / dialect))
-    return copy
