@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from hub import configuration, translation
 from hub.api.bundle import record_schema, record_validator
 from hub.clock import SystemClock
 from hub.domain.agencies import Agency, Reach
-from hub.domain.faults import Fault
-from hub.findings import ConfigErrors, Finding, LinedDict, read_yaml
+from hub.findings import ConfigErrors, Finding, read_yaml
 from hub.flow.parts import Hub, Schedule
 from hub.identity.seal import FernetSeal, sealing_key, token_key
 from hub.ids import UlidIds
@@ -65,7 +63,8 @@ def check(config_dir: Path) -> list[Finding]:
             findings.append(Finding(file, int(line), "exchange.schema", f"交换“{name}”在openapi/schemas/records中没有记录格式",
                                     f"exchange {name!r} has no record schema in openapi/schemas/records"))
     findings += translation.check(config_dir, configured.agencies, schemas)
-    findings += _transports(config_dir)
+    findings += connectors.check(config_dir)
+    findings += _ways_and_secrets(config_dir)
     try:
         _schedule(config_dir)
     except ConfigErrors as error:
@@ -73,36 +72,19 @@ def check(config_dir: Path) -> list[Finding]:
     return sorted(set(findings), key=lambda found: (found.file, found.line, found.rule))
 
 
-def _transports(config_dir: Path) -> list[Finding]:
-    """What is wrong with the sections that belong to the transports, and with secrets in the dialects' files."""
+def _ways_and_secrets(config_dir: Path) -> list[Finding]:
+    """What is wrong with the agencies' own ways (without a dialect), and secrets in the dialects' files."""
     findings: list[Finding] = []
     for path in sorted((config_dir / "dialects").glob("*/*.yaml")):
-        shown = f"{config_dir.name}/dialects/{path.parent.name}/{path.name}"
-        found, wrong = read_yaml(path, shown)
-        if found is None:
-            # translation.check tells of the other files
-            findings += wrong if path.name == connectors.SECTIONS else []
-            continue
-        findings += configuration.secrets_in(found, shown)
-        if path.name == connectors.SECTIONS:
-            for transport, options in found.items():
-                findings += _located(connectors.check(transport, options, path.parent), found, shown, (transport,))
+        found, _ = read_yaml(path, shown := f"{config_dir.name}/dialects/{path.parent.name}/{path.name}")
+        findings += configuration.secrets_in(found, shown) if found else []
     for path in sorted((config_dir / "agencies").glob("*.yaml")):
         found, _ = read_yaml(path, shown := f"{config_dir.name}/agencies/{path.name}")
-        for n, reach in enumerate((found or {}).get("reach") or ()):
-            if found is not None and isinstance(reach, dict) and "dialect" not in reach and "transport" in reach:
-                findings += _located(connectors.check(str(reach["transport"]), reach.get("options") or {}, None), found, shown, ("reach", n))
+        for n, reach in enumerate(found.get("reach", ()) if found else ()):
+            if found and isinstance(reach, dict) and "dialect" not in reach and "transport" in reach:
+                findings += [Finding(shown, found.line_of("reach", n), fault.rule, fault.zh, fault.en)
+                             for fault in connectors.check_section(str(reach["transport"]), reach.get("options") or {}, None)]
     return findings
-
-
-def _located(faults: Sequence[Fault], found: LinedDict, shown: str, below: tuple[str | int, ...]) -> list[Finding]:
-    """A connector's faults, whose pointers lie below a place of the file, as findings with lines."""
-    located = []
-    for fault in faults:
-        steps = [int(step) if step.isdigit() else step for step in fault.pointer.split("/") if step]
-        whole = tuple(steps) if steps[: len(below)] == list(below) else (*below, *steps)
-        located.append(Finding(shown, found.line_of(*whole), fault.rule, f"{fault.pointer}：{fault.zh}", f"{fault.pointer}: {fault.en}"))
-    return located
 
 
 def _has_schema(exchange: str) -> bool:
