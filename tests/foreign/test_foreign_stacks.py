@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+import zeep
 from lxml import etree
+from zeep.wsse.username import UsernameToken
 
 from tests.foreign import capture
 from tests.foreign import messages as m
-from tests.foreign.stacks import FOREIGN, HubStand, Program
+from tests.foreign.stacks import FOREIGN, HERE, HubStand, Program, Recorded
 
 pytestmark = pytest.mark.foreign
 
@@ -668,10 +673,102 @@ class TestCity:
         assert (answer.text("row/status"), answer.text("row/reason")) == ("1", "不属于本县")
         assert m.query(city.url, ticket, batch).text("code") == "401"
 
-    def test_it_only_receives_and_speaks_http_for_itself(self, start: Start) -> None:
-        city = start("city", "bureau.370826")
+    def test_it_only_receives_and_its_bureau_speaks_http(self, start: Start, hub_stand: HubStand) -> None:
+        city = start("city", "bureau.370826", hub=hub_stand.url, hub_user="bureau", hub_password="秘密")
 
-        assert "error" in city.send("{}", key="k")
+        def hub(request: Recorded) -> tuple[int, str, bytes]:
+            if "/oauth/token" in request.line:
+                return 200, "application/json", b'{"access_token": "T", "expires_in": 300}'
+            return 202, "application/json", b'{"id": "t-1"}'
+
+        hub_stand.answer = hub
+
+        sent = city.send('{"exchange": "admission.report-in"}', key="K-1")
+        city.send("", operation="receipt", delivery="d-1", outcome="accepted")
+
+        assert sent == {"status": 202, "answer": {"id": "t-1"}, "body": '{"id": "t-1"}'}
+        token, transfer, _, receipt = hub_stand.requests
+        assert b"client_id=bureau" in token.body
+        assert transfer.line == "POST /v1/transfers HTTP/1.1"
+        assert (transfer.header("Authorization"), transfer.header("Idempotency-Key")) == ("Bearer T", "K-1")
+        assert receipt.line == "POST /v1/deliveries/d-1/receipt HTTP/1.1"
+        assert json.loads(receipt.body) == {"outcome": "accepted"}
+
+
+# ---------------------------------------------------------------- zeep, the stack that calls them, and many callers at once
+class TestCalledByZeep:
+    """zeep takes their answers apart by the contract: nothing that these stacks write is beyond it."""
+
+    def service(self, program: Program, contract: str, binding: str, **options: Any) -> Any:
+        client = zeep.Client(str(HERE / "contracts" / contract), **options)
+        return client.create_service(binding, program.url)
+
+    def test_the_prison(self, prison: Program) -> None:
+        service = self.service(prison, "PrisonExchange.wsdl", f"{{{m.PRISON}}}PrisonExchangeSoapBinding")
+
+        answer = service.sendData(m.USER, m.PASSWORD, "HZ", m.receipt_record())
+
+        assert "<CODE>0</CODE><MSG>接收成功</MSG>" in answer
+        prison.arm("empty")
+        assert service.sendData(m.USER, m.PASSWORD, "HZ", m.receipt_record()) is None
+
+    @pytest.mark.parametrize(("binding", "code"), [
+        ("CourtCaseServiceSoap", "soap:Client"), ("CourtCaseServiceSoap12", "soap:Sender")])
+    def test_the_court(self, court: Program, binding: str, code: str) -> None:
+        service = self.service(court, "CourtCaseService.wsdl", f"{{{m.COURT}}}{binding}")
+        reply = {"NoticeId": "N-1", "ReplyKind": "回执", "ReplyDate": datetime(2021, 3, 15, 10), "Text": "孙某甲(1)：已接收"}
+
+        answer = service.ReceiveReply(**reply, _soapheaders={"AuthHeader": {"UserName": m.USER, "Password": m.PASSWORD}})
+        with pytest.raises(zeep.exceptions.Fault) as refused:
+            service.ReceiveReply(**reply, _soapheaders={"AuthHeader": {"UserName": m.USER, "Password": "x"}})
+
+        assert (answer.Success, answer.ReceiptNo, answer.Error) == (True, "SF00000001", None)
+        assert (refused.value.code, refused.value.message) == (code, "身份验证失败：用户名或密码错误")
+
+    def test_the_police(self, police: Program) -> None:
+        service = self.service(police, "PoliceExchange.wsdl", "{urn:ga:jzxt:v2}PoliceExchangeSoap",
+                               wsse=UsernameToken(m.USER, m.PASSWORD, use_digest=True))
+        person = {"XM": "孙某甲", "XBDM": "1", "CSRQ": "19850917", "GMSFHM": "370826198509172110", "HJDXZQHDM": "370826",
+                  "XZZXZQHDM": "370826"}
+        record = {"XXID": "1", "YWDM": "RJCS", "FSSJ": "20210315092000", "FJ": [{"_value_1": b"%PDF", "mc": "a.pdf"}]}
+
+        answer = service.tsRyxx(**record, RYXX=person)
+        with pytest.raises(zeep.exceptions.Fault) as other:
+            service.tsRyxx(**record, RYXX=person | {"XM": "孙某乙"})
+
+        assert (answer.XXID, len(answer.SLSJ)) == ("1", 14)
+        assert other.value.detail.findtext(f"{{{m.POLICE}}}YwYc/CWDM") == "CF02"
+
+    def test_the_city(self, city: Program) -> None:
+        service = self.service(city, "CityPlatform.wsdl", f"{{{m.CITY}}}CityPlatformBinding")
+        person: dict[str, Any] = {etree.QName(one).localname: one.text for one in etree.fromstring(m.subject())}
+
+        ticket = service.login(m.USER, hashlib.md5(m.PASSWORD.encode()).hexdigest()).ticket
+        dead = service.uploadChunk(ticket="x", offset=0, last=True, data=b"abc")
+        upload = service.uploadChunk(ticket=ticket, offset=0, last=True, data=b"abc")
+        attached = {"uploadId": upload.uploadId, "fileName": "a.pdf", "fileType": "pdf"}
+        batch = service.submit(ticket, "M-1", "RJ", "370826", [person], [attached]).batchNo
+        answers = [service.query(ticket, batch) for _ in range(2)]
+
+        assert (dead.code, dead.uploadId, upload.received) == (401, None, 3)
+        assert [answer.state for answer in answers] == [0, 1]
+        assert answers[1].row[0].rybh == "JN00000001"
+
+
+@pytest.mark.parametrize(("system", "call"), [
+    ("prison", lambda url: m.prison_answer(m.send_data(url, m.receipt_record(), "HZ"))),
+    ("police", lambda url: m.ts_ryxx(url, m.police_record()).element.findtext("SLBH")),
+])
+def test_callers_at_the_same_moment_get_one_acceptance(start: Start, system: str, call: Callable[[str], object]) -> None:
+    program = start(system, AGENCIES[system])
+
+    with ThreadPoolExecutor(8) as callers:
+        answers = set(callers.map(call, [program.url] * 24))
+
+    assert len(answers) == 1
+    entries = program.journal()
+    assert [entry["n"] for entry in entries] == list(range(1, 25))
+    assert sorted(entry["outcome"] for entry in entries) == ["accepted"] + ["duplicate"] * 23
 
 
 # ---------------------------------------------------------------- the wire
