@@ -28,6 +28,8 @@ from hub.translation import Blob, Dialect, Item, Message
 KEY_LIMIT = 200
 #: The rule under which a delivery waits for the decision's day of effect.
 NOT_IN_FORCE = "case.not-in-force"
+#: The rule by which a dialect says whether a message is refused of which every record would have to wait.
+NONE_GOES = "message.none-goes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ def _pieces_of(hub: Hub, agency: str, dialect: Dialect, message: Message) -> lis
         raise Refused([Fault("record.empty", "", "报文中没有人员", "the message holds no person")])
     faults = [fault for piece in pieces for fault in piece.faults]
     refused = [fault for fault in faults if dialect.disposition(fault.rule) == "refused"]
-    if refused or (dialect.refuses_when_none_can_go and all(piece.parked for piece in pieces)):
+    if refused or (all(piece.parked for piece in pieces) and dialect.disposition(NONE_GOES) == "refused"):
         raise Refused(refused or faults)
     return pieces
 
@@ -274,7 +276,7 @@ def _hint_differs(hub: Hub, routing: Routing, hint: str | None, record: Mapping[
     if hint is None or hint in routing.to:
         return ()
     resolved = "、".join(f"{a}（{hub.agency_name(a)}）" for a in routing.to)
-    return (Fault("recipient.differs", pointer_of("message.recipient_hint"),
+    return (Fault("place.differs", pointer_of("message.recipient_hint"),
                   f"发送方所填接收单位为{hint}（{hub.agency_name(hint)}），按执行地应为{resolved}，待人工确认",
                   f"the sender names {hint}, by the execution place it would be {', '.join(routing.to)}; a person must decide",
                   value=value_at(record, "message.recipient_hint")),)

@@ -76,7 +76,7 @@ def _can(delivery: StoredDelivery, recipient: str | None) -> bool:
 def _route_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | None, dry_run: bool) -> list[dict[str, Any]]:
     """A transfer that was parked because nobody could be found for it, after somebody was configured."""
     exchange = hub.catalogue.get(transfer.exchange)
-    if exchange is None or any(not str(fault["rule"]).startswith(("place.", "agency.", "recipient.")) for fault in transfer.faults):
+    if exchange is None or any(not str(fault["rule"]).startswith(("place.", "agency.")) for fault in transfer.faults):
         raise Conflict([Fault.from_dict(dict(fault)) for fault in transfer.faults])
     routing = Resolver(hub.catalogue, hub.agencies, transfer.record, transfer.sender, transfer.origin).route(exchange)
     if routing.faults:

@@ -57,7 +57,7 @@ def too_large(hub: Hub, agency_id: str, headers: Mapping[str, str], size: int | 
 
 def _answered(hub: Hub, agency: Agency, service: SoapService, dialect: Dialect, incoming: Incoming, body: bytes, headers: Mapping[str, str]) -> Answer:
     if not _known_caller(hub, agency, incoming):
-        fault = Fault("auth.failed", "", "用户名或密码不正确", "wrong user name or password")
+        fault = Fault("login", "", "用户名或密码不正确", "wrong user name or password")
         _kept(hub, agency, dialect, body, headers, incoming, [fault])
         return _refusal(service, dialect, incoming, None, [fault])
     key = None
