@@ -9,9 +9,12 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import psutil
 
 from tests.services.folder import ServiceFolder, ServiceUnavailable, free_port, last_lines
 from tests.services.guard import belonging_to, family
@@ -130,8 +133,9 @@ class RabbitMQ:
         """Stop in order: clients are told, queues are closed."""
         if self._server is not None:
             for process in family(self._server.pid):
-                if process.is_running() and process.name().startswith("beam"):
-                    process.send_signal(signal.SIGTERM)
+                with suppress(psutil.NoSuchProcess):
+                    if process.name().startswith("beam"):
+                        process.send_signal(signal.SIGTERM)
             self._server.wait(timeout=60)
             self._server = None
 
@@ -162,6 +166,11 @@ class RabbitMQ:
 
     def thaw(self) -> None:
         self._signal_all(signal.SIGCONT)
+
+    def deaden(self, host: str, queue: str) -> None:
+        """Leave a queue its name and take away the process that serves it, as happens to a queue of RabbitMQ 3.10 when
+        the node is killed right after it was made."""
+        self.ctl("eval", f"ra:stop_server(quorum_queues, {{'{host}_{queue}', node()}}).")
 
     def alarm(self, on: bool) -> None:
         """Raise or clear the memory alarm, which blocks every connection that publishes."""
@@ -236,7 +245,8 @@ class RabbitMQ:
 
     def _signal_all(self, number: signal.Signals) -> None:
         for process in belonging_to(self._folder.path):
-            process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
     def _wait_until_it_greets(self, server: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_DEADLINE

@@ -1,0 +1,1 @@
+"""One suite that every broker must pass, and what only RabbitMQ can get into."""
