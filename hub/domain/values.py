@@ -15,10 +15,8 @@ from datetime import date, timedelta
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 ID_CHECK_CHARACTERS = "10X98765432"
 
-#: GB/T 2260: the first two digits of every place code (provinces, autonomous regions, municipalities, 71/81/82).
-PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
-)
+#: GB/T 2260: the first two digits of every place code (provinces, autonomous regions, municipalities, 71/81/82/83).
+PROVINCES = frozenset(str(code) for code in (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83))
 
 
 class NotValid(ValueError):

@@ -131,7 +131,7 @@ def _reader(form: str, rule: str) -> Callable[[str], datetime]:
         match = pattern.fullmatch(text)
         try:
             if match:
-                return datetime(**{name: int(digits) for name, digits in match.groupdict().items()}, tzinfo=SHANGHAI)  # type: ignore[arg-type]
+                return datetime(**{name: int(digits) for name, digits in match.groupdict().items()}, tzinfo=SHANGHAI)
         except ValueError:
             pass  # falls through to the one sentence that says what is wanted
         raise NotValid(rule, wrong_zh, wrong_en)

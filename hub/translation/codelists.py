@@ -145,8 +145,8 @@ def _list(found: LinedDict, shown: str, content: str) -> tuple[CodeList | None, 
                 f"“{several[0]}”同时对应{reverse[several[0]]}和{code}：反向对应不唯一，只读的写在also_read下",
                 f"{several[0]!r} has the codes {reverse[several[0]]} and {code}: which to write is unclear; put codes that are only read under also_read")
     for word, meaning in (found.get("also_read") or {}).items():
-        code = str(meaning) if coded else reverse.get(str(meaning))
-        if code is None or code not in names:
+        code = str(meaning) if coded else reverse.get(str(meaning), "")
+        if code not in names:
             say(found.line_of("also_read", word), "codelist.also-read", f"also_read中“{word}”所指的“{meaning}”不在codes中",
                 f"also_read: {word!r} points at {meaning!r}, which codes does not have")
         elif words.setdefault(word, code) != code:

@@ -15,11 +15,10 @@ import cel
 
 NAMES = ("record", "foreign", "message", "others", "context", "item")
 #: What CEL brings along, of which the operators have names of their own (`_&&_`, `@in`, …).
-_BUILT_IN = frozenset("""
-    has size contains startsWith endsWith matches int uint double string bool bytes type duration timestamp max min
-    all exists exists_one existsOne map filter optional optMap optFlatMap
-    getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMinutes getMonth getSeconds getMilliseconds
-""".split())
+_BUILT_IN = frozenset({
+    "has", "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bool", "bytes", "type",
+    "max", "min", "all", "exists", "exists_one", "existsOne", "map", "filter",
+})
 _WORD = re.compile(r"[A-Za-z]\w*")
 #: Names that a macro binds: `list.exists(p, …)`.
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -46,7 +45,7 @@ def day(value: str) -> str:
     return f"{int(year)}年{int(month)}月{int(date)}日"
 
 
-FUNCTIONS = {"join": join, "day": day}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"join": join, "day": day}
 
 
 def compile_expression(source: str) -> Value:

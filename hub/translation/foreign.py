@@ -123,8 +123,6 @@ def parse(payload: bytes | str) -> Node:
     except (etree.XMLSyntaxError, UnicodeEncodeError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise malformed("xml.malformed", f"不是格式良好的XML（第{line}行）：{error}", f"not well-formed XML (line {line}): {error}") from error
-    if root.getroottree().docinfo.doctype:
-        raise malformed("xml.doctype", "报文不得包含DOCTYPE（DTD、实体定义）", "a record must not carry a DOCTYPE (DTD, entities)")
     return _index(_inside(root))
 
 

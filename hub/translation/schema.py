@@ -121,14 +121,14 @@ class Wsdl:
         shelves = {"element": self._elements, "complexType": self._types, "simpleType": self._types, "group": self._groups}
         for schema in self._schemas:
             target = schema.get("targetNamespace", "")
-            for child in schema:
-                if isinstance(child.tag, str) and (shelf := shelves.get(etree.QName(child).localname)) is not None and child.get("name"):
+            for child in schema.iterchildren("*"):
+                if (shelf := shelves.get(etree.QName(child).localname)) is not None and child.get("name"):
                     shelf[target, child.get("name", "")] = child
 
     def _take(self, schema: etree._Element, folder: Path) -> None:
         self._schemas.append(schema)
-        for child in schema:
-            if not isinstance(child.tag, str) or etree.QName(child).localname not in ("include", "import") or not child.get("schemaLocation"):
+        for child in schema.iterchildren("*"):
+            if etree.QName(child).localname not in ("include", "import") or not child.get("schemaLocation"):
                 continue
             path = folder / child.get("schemaLocation", "")
             if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
@@ -188,8 +188,8 @@ class Wsdl:
         named = declared.get("type")
         if named:
             return self._type(*self._qname(declared, named))
-        for child in declared:
-            if isinstance(child.tag, str) and etree.QName(child).localname in ("complexType", "simpleType"):
+        for child in declared.iterchildren("*"):
+            if etree.QName(child).localname in ("complexType", "simpleType"):
                 return self._definition(child)
         return Content([], {}, Simple(), open=True)
 
@@ -208,9 +208,7 @@ class Wsdl:
 
     def _gather(self, at: etree._Element, content: Content, choice: bool, optional: bool) -> None:
         schema = self._schema_of(at)
-        for child in at:
-            if not isinstance(child.tag, str):
-                continue
+        for child in at.iterchildren("*"):
             kind = etree.QName(child).localname
             if kind == "element":
                 qualified = child.get("form", schema.get("elementFormDefault", "unqualified")) == "qualified"
@@ -227,8 +225,8 @@ class Wsdl:
                 simple = self._attribute_type(child)
                 content.attributes[child.get("name", "")] = Attribute(child.get("name", ""), child.get("use") == "required", simple)
             elif kind in ("simpleContent", "complexContent"):
-                for derived in child:
-                    if isinstance(derived.tag, str) and derived.get("base"):
+                for derived in child.iterchildren("*"):
+                    if derived.get("base"):
                         base = self._type(*self._qname(derived, derived.get("base", "")))
                         if etree.QName(derived).localname == "extension" or kind == "simpleContent":
                             content.children[:0] = base.children
@@ -258,6 +256,5 @@ class Wsdl:
 
 
 def _facets(restriction: etree._Element) -> Iterator[tuple[str, str]]:
-    for facet in restriction:
-        if isinstance(facet.tag, str):
-            yield etree.QName(facet).localname, facet.get("value", "")
+    for facet in restriction.iterchildren("*"):
+        yield etree.QName(facet).localname, facet.get("value", "")

@@ -1,0 +1,602 @@
+"""Foreign record → canonical records. A mapping's lines become closures over paths that are known beforehand.
+
+All faults of a record are collected; what no line names is carried along in `unmapped`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.domain.faults import Fault
+from hub.domain.values import IdNumber, NotValid
+from hub.translation.canonical import ABSENT, copy, derivation, getter, pointer_of, putter, steps_of
+from hub.translation.codecs import Codec, Unusable, build
+from hub.translation.codelists import Carried, CodeList
+from hub.translation.documents import media_type
+from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
+from hub.translation.foreign import Node, path_of
+from hub.translation.mapping import Clause, Line, RecordMapping, Section, sentences
+from hub.translation.schema import Element
+
+Say = Callable[[str, int, str, str, str], None]
+Run = Callable[[Node, dict[str, Any], "Reading"], None]
+
+#: GA/T 2000.156 kinds of documents whose number is the resident's number of GB 11643.
+RESIDENT_DOCUMENTS = frozenset({"111", "112", "113"})
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A document's bytes, taken out of a record (claim check)."""
+
+    content: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(slots=True)
+class Found:
+    """What one record of a message came to. `record` is whole only where `faults` is empty."""
+
+    record: dict[str, Any]
+    faults: list[Fault]
+    blobs: dict[str, Blob]
+    label: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """The state of reading one record."""
+
+    base: Node
+    context: Mapping[str, Any]
+    record: dict[str, Any] = field(default_factory=dict)
+    instance: Node | None = None
+    others: tuple[Node, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
+    blobs: dict[str, Blob] = field(default_factory=dict)
+    #: JSON Pointer of the list item that is being read, "" outside lists
+    prefix: str = ""
+    item: dict[str, Any] | None = None
+    carried: dict[str, str] = field(default_factory=dict)
+    carried_at: set[str] = field(default_factory=set)
+    id_numbers: list[tuple[dict[str, Any], str, str, str, str]] = field(default_factory=list)
+    passed_over: dict[tuple[int, str | None], tuple[Node, str | None]] = field(default_factory=dict)
+    taken: set[tuple[int, str | None]] = field(default_factory=set)
+
+    def fault(self, error: NotValid, pointer: str, xpath: str | None, value: Any, source: str) -> None:
+        self.faults.append(Fault(error.rule, self.prefix + pointer, error.zh, error.en, xpath, None if value is None else str(value)[:200], source))
+
+    def is_faulted(self, pointer: str) -> bool:
+        return any(fault.pointer == pointer or fault.pointer.startswith(pointer + "/") for fault in self.faults)
+
+    def carry(self, node: Node, attribute: str | None, text: str) -> None:
+        self.carried[node.xpath((f"@{attribute}",) if attribute else (), top=self.base)] = text
+
+    def offered(self) -> Mapping[str, Callable[[], Any]]:
+        return {
+            "record": lambda: self.record, "message": lambda: _plain(self.base),
+            "foreign": lambda: _plain(self.instance or self.base), "others": lambda: [_plain(node) for node in self.others],
+            "context": lambda: dict(self.context), "item": lambda: self.item or {},
+        }
+
+
+def _plain(node: Node) -> Any:
+    """A foreign record as expressions see it: texts, lists where a name is repeated, `name@attribute` beside an element."""
+    if not node.order:
+        return node.text.strip()
+    found: dict[str, Any] = {}
+    for name, nodes in node.children.items():
+        values = [_plain(child) for child in nodes]
+        found[name] = values if len(values) > 1 else values[0]
+        for attribute, text in nodes[0].attributes.items():
+            found[f"{name}@{attribute}"] = text
+    return found
+
+
+class Named:
+    """The foreign places that a mapping names, as a tree: what is not in it is carried along."""
+
+    __slots__ = ("always", "attributes", "children", "leaf", "many", "whole")
+
+    def __init__(self) -> None:
+        self.children: dict[str, Named] = {}
+        #: attributes (None: the text) that some line reads without a condition
+        self.always: set[str | None] = set()
+        self.attributes: set[str] = set()
+        self.leaf = self.many = self.whole = False
+
+    def add(self, steps: tuple[str, ...], attribute: str | None = None, many: bool = False, leaf: bool = True) -> Named:
+        here = self
+        for step in steps:
+            here = here.children.setdefault(step, Named())
+            here.many = here.many or many
+        if attribute:
+            here.attributes.add(attribute)
+        elif leaf:
+            here.leaf = True
+        return here
+
+    def left_over(self, node: Node, keep: Callable[[Node], bool], say: Callable[[Node, str, str], None]) -> None:
+        """Tell everything at and below a node that is not named."""
+        if self.whole:
+            return
+        for name, text in node.attributes.items():
+            if name not in self.attributes:
+                say(node, f"@{name}", text)
+        if node.stray or (node.text.strip() and not self.leaf):
+            say(node, "text()" if node.order else "", (node.stray or node.text).strip())
+        for child in node.order:
+            if not keep(child):
+                continue
+            below = self.children.get(child.name)
+            if below is None or (child.position > 1 and not below.many):
+                _NOTHING.left_over(child, keep, say)
+            else:
+                below.left_over(child, keep, say)
+
+
+_NOTHING = Named()
+
+
+def place_of(text: str) -> tuple[tuple[str, ...], str | None]:
+    """`Residence/@code` as the element's path and the attribute."""
+    steps = path_of(text)
+    return (steps[:-1], steps[-1][1:]) if steps and steps[-1].startswith("@") else (steps, None)
+
+
+class Resolver:
+    """Foreign places against the contract; without a contract every place is taken as it is written."""
+
+    def __init__(self, say: Say) -> None:
+        self.say = say
+
+    def element(self, base: Element | None, steps: tuple[str, ...], file: str, line: int, shown: str) -> Element | None:
+        here = base
+        for step in steps:
+            if here is None:
+                return None
+            below = here.child(step)
+            if below is None:
+                if not here.content.open:
+                    known = "、".join(child.name for child in here.content.children) or "—"
+                    self.say(file, line, "foreign.unknown", f"WSDL中没有“{shown}”：{here.name}之下只有{known}",
+                             f"the WSDL has no {shown!r}: below {here.name} there are {known.replace('、', ', ')}")
+                return None
+            here = below
+        return here
+
+    def attribute(self, element: Element | None, name: str | None, file: str, line: int, shown: str) -> None:
+        if element is not None and name and name not in element.content.attributes:
+            self.say(file, line, "foreign.unknown", f"WSDL中“{element.name}”没有属性“{name}”", f"the WSDL gives {element.name!r} no attribute {name!r} ({shown})")
+
+
+class Reader:
+    """One mapping, compiled for reading. What is wrong with it is told to `say`; use it only when nothing was."""
+
+    def __init__(self, mapping: RecordMapping, root: Element | None, lists: Mapping[str, CodeList], say: Say) -> None:
+        self.mapping, self.lists, self._say, self.used = mapping, lists, say, set[str]()
+        self.resolve = Resolver(say)
+        steps = path_of(mapping.record)
+        self.root, self.base = steps[0], steps[1:]
+        base = self.resolve.element(root, self.base, mapping.file, mapping.line, mapping.record)
+        self.named = Named()
+        here = self.named.add(self.base, leaf=False)
+        self._targets: dict[str, tuple[tuple[str, ...], str | None, str, bool]] = {}
+        self.split = path_of(mapping.split.each) if mapping.split and mapping.split.each else ()
+        self._pairs, self._after = self._section(mapping.section, base, here, "", bool(self.split))
+        self._split_pairs: list[Run] = []
+        self._split_after: list[Run] = []
+        if mapping.split:
+            instance = self.resolve.element(base, self.split, mapping.file, mapping.split.line, mapping.split.each or "")
+            below = here.add(self.split, many=True, leaf=False)
+            self._split_pairs, self._split_after = self._section(mapping.split, instance, below, "", False)
+        for ignored in mapping.ignore:
+            place, attribute = place_of(ignored)
+            here.add(place, attribute).whole = attribute is None
+        self.required = tuple(
+            (getter(path), pointer_of(path), *self._targets.get(path, ((), None, f"{mapping.file}:{line}", False))) for path, line in mapping.required)
+        for path, line in mapping.required:
+            if path not in self._targets:
+                say(mapping.file, line, "required.unmapped", f"必填的“{path}”没有任何行给出", f"{path!r} is required but no line gives it")
+        self._label = place_of(mapping.label)[0] if mapping.label else ()
+
+    # ------------------------------------------------------------ reading
+    def read(self, root: Node, context: Mapping[str, Any]) -> list[Found]:
+        """The records of a message, one for each instance that it is split into."""
+        base = root.first(self.base)
+        if base is None:
+            missing = Fault("field.missing", "", f"缺少{self.mapping.record}", f"{self.mapping.record} is missing",
+                            root.xpath(self.base), None, f"{self.mapping.file}:{self.mapping.line}")
+            return [Found({}, [missing], {}, "")]
+        common = Reading(base, context)
+        for run in self._pairs:
+            run(base, common.record, common)
+        if not self.split:
+            return [self._finish(common, base, [])]
+        instances = [node for node in base.all(self.split) if not node.nil]
+        if not instances:
+            shown = "/".join(self.split)
+            common.faults.append(Fault("field.missing", "/person", f"缺少{shown}：报文中没有人员", f"{shown} is missing: the message names no person",
+                                       base.xpath(self.split), None, f"{self.mapping.file}:{self.mapping.split.line if self.mapping.split else 1}"))
+            return [Found({}, common.faults, {}, "")]
+        found = []
+        for instance in instances:
+            others = [node for node in instances if node is not instance]
+            reading = Reading(base, context, copy(common.record), instance, tuple(others), list(common.faults), dict(common.blobs),
+                              carried=dict(common.carried), carried_at=set(common.carried_at), id_numbers=[],
+                              passed_over=dict(common.passed_over), taken=set(common.taken))
+            for run in self._split_pairs:
+                run(instance, reading.record, reading)
+            found.append(self._finish(reading, instance, others))
+        return found
+
+    def _finish(self, reading: Reading, instance: Node, others: list[Node]) -> Found:
+        base, record = reading.base, reading.record
+        for run in self._after:
+            run(base, record, reading)
+        for run in self._split_after:
+            run(instance, record, reading)
+        for get, pointer, steps, attribute, source, in_base in self.required:
+            if get(record) is ABSENT and not reading.is_faulted(pointer) and pointer not in reading.carried_at:
+                at = base if in_base else instance
+                below = (*steps, f"@{attribute}") if attribute else steps
+                reading.faults.append(Fault("field.missing", pointer, f"缺少{'/'.join(below)}", f"{'/'.join(below)} is missing", at.xpath(below), None, source))
+        self._check_id_numbers(reading)
+        for key, (node, attribute) in reading.passed_over.items():
+            if key not in reading.taken:
+                reading.carry(node, attribute, node.attributes[attribute] if attribute else node.text.strip())
+        foreign = {id(node) for node in others}
+        unmapped: dict[str, str] = dict(reading.carried)
+
+        def tell(node: Node, below: str, text: str) -> None:
+            inside = _is_below(node, base)
+            unmapped[node.xpath((below,) if below else (), top=base if inside else None)] = text
+
+        self.named.left_over(_top(base), lambda child: id(child) not in foreign, tell)
+        record["exchange"] = self.mapping.exchange
+        record["unmapped"] = unmapped
+        label = instance.first(self._label)
+        return Found(record, reading.faults, reading.blobs, label.text.strip() if label is not None else "")
+
+    @staticmethod
+    def _check_id_numbers(reading: Reading) -> None:
+        for owner, key, pointer, xpath, source in reading.id_numbers:
+            kind = owner.get("id_type")
+            if (kind is not None and kind.get("code") not in RESIDENT_DOCUMENTS) or pointer.rpartition("/")[0] + "/id_type" in reading.carried_at:
+                continue
+            try:
+                owner[key] = IdNumber.parse(owner[key]).text
+            except NotValid as error:
+                reading.faults.append(Fault(error.rule, pointer, error.zh, error.en, xpath, owner[key], source))
+
+    # ------------------------------------------------------------ compiling
+    def _section(self, section: Section, base: Element | None, named: Named, prefix: str, in_base: bool) -> tuple[list[Run], list[Run]]:
+        pairs: list[Run] = []
+        after: list[Run] = []
+        for line in section.lines:
+            if line.direction == "out":
+                steps, attribute = place_of(line.target)
+                named.add(steps, attribute, many=bool(line.section))
+                if line.section:
+                    self._name_only(line.section, named.add(steps, leaf=False))
+                continue
+            if line.section:
+                pairs.append(self._list(line, base, named, prefix))
+            elif line.direction == "both":
+                pairs.append(self._scalar(line, base, named, prefix, in_base))
+            else:
+                after.append(self._scalar(line, base, named, prefix, in_base))
+        return pairs, after
+
+    @staticmethod
+    def _name_only(section: Section, named: Named) -> None:
+        for line in section.lines:
+            steps, attribute = place_of(line.target)
+            named.add(steps, attribute)
+
+    def _list(self, line: Line, base: Element | None, named: Named, prefix: str) -> Run:
+        clause = line.clauses[0]
+        foreign = str(clause.get("at") or clause.get("each"))
+        steps, _ = place_of(foreign)
+        element = self.resolve.element(base, steps, line.file, line.line, foreign)
+        assert line.section
+        pairs, after = self._section(line.section, element, named.add(steps, many=True, leaf=False), prefix + line.target + "[].", False)
+        put, get, pointer = putter(line.target), getter(line.target), pointer_of(line.target)
+        condition = self._condition(clause)
+
+        def run(here: Node, out: dict[str, Any], reading: Reading) -> None:
+            nodes = [node for node in here.all(steps) if not node.nil]
+            if not nodes or (condition and condition(reading.offered()) is not True):
+                for node in nodes:
+                    _NOTHING.left_over(node, lambda _: True, lambda at, below, text: reading.carried.__setitem__(
+                        at.xpath((below,) if below else (), top=reading.base), text))
+                return
+            before = get(out)
+            items: list[Any] = before if isinstance(before, list) else []
+            outer, outer_item = reading.prefix, reading.item
+            for node in nodes:
+                item: dict[str, Any] = {}
+                reading.prefix, reading.item = f"{outer}{pointer}/{len(items)}", item
+                for inner in (*pairs, *after):
+                    inner(node, item, reading)
+                if item:
+                    items.append(item)
+            reading.prefix, reading.item = outer, outer_item
+            if items:
+                put(out, items)
+        return run
+
+    def _scalar(self, line: Line, base: Element | None, named: Named, prefix: str, in_base: bool) -> Run:
+        put, pointer = putter(line.target), pointer_of(line.target)
+        ways = [way for clause in line.clauses if (way := self._way(line, clause, base, named, prefix, in_base)) is not None]
+        if not prefix and line.target not in self._targets:
+            self._targets[line.target] = ((), None, line.source, in_base)
+        if len(ways) == 1:
+            only = ways[0]
+
+            def run(here: Node, out: dict[str, Any], reading: Reading) -> None:
+                value = only(here, out, reading, pointer)
+                if value is not ABSENT:
+                    put(out, value)
+            return run
+
+        def first_of(here: Node, out: dict[str, Any], reading: Reading) -> None:
+            for way in ways:
+                value = way(here, out, reading, pointer)
+                if value is not ABSENT or reading.is_faulted(reading.prefix + pointer):
+                    if value is not ABSENT:
+                        put(out, value)
+                    return
+        return first_of
+
+    def _way(self, line: Line, clause: Clause, base: Element | None, named: Named, prefix: str, in_base: bool) -> _Way | None:
+        condition = self._condition(clause)
+        if "at" in clause.keys:
+            steps, attribute = place_of(str(clause.get("at")))
+            element = self.resolve.element(base, steps, clause.file, clause.line, str(clause.get("at")))
+            self.resolve.attribute(element, attribute, clause.file, clause.line, str(clause.get("at")))
+            many = line.target.endswith("[]")
+            place = named.add(steps, attribute, many=many)
+            if condition is None:
+                place.always.add(attribute)
+            if not prefix and (line.target not in self._targets or not self._targets[line.target][0]):
+                self._targets[line.target] = (steps, attribute, clause.source, in_base)
+            codec = self._codec(clause)
+            if codec is None:
+                return None
+            if codec.decode is None:
+                self._say(clause.file, clause.line, "codec.write-only", "此写法只能写出，不能读入：请放在only: out之下", "this codec only writes: put the line under only: out")
+                return None
+            if codec.kind == "document":
+                return _when(condition, _document(steps, attribute, clause), steps, attribute, place)
+            if many:
+                return _when(condition, _texts(steps, attribute, codec, clause), steps, attribute, place)
+            parent = base if len(steps) <= 1 else self.resolve.element(base, steps[:-1], clause.file, clause.line, str(clause.get("at")))
+            needed = element is not None and parent is not None and element.least >= 1 and attribute is None and bool(steps)
+            return _when(condition, _text(steps, attribute, codec, clause, needed, element is not None and element.nillable),
+                         steps, attribute, place)
+        way = self._computed(clause)
+        return _when(condition, way, (), None, None) if way else None
+
+    def _codec(self, clause: Clause) -> Codec | None:
+        try:
+            codec = build(clause.keys, self.lists)
+        except Unusable as error:
+            self._say(clause.file, _line_of(clause, error.key), error.rule, error.zh, error.en)
+            return None
+        self.used.update(str(clause.get(key)) for key in ("codes", "mark", "names") if key in clause.keys)
+        return codec
+
+    def _condition(self, clause: Clause) -> Value | None:
+        return self._expression(clause, "when") if "when" in clause.keys else None
+
+    def _expression(self, clause: Clause, key: str) -> Value | None:
+        try:
+            return compile_expression(str(clause.get(key)))
+        except BadExpression as error:
+            self._say(clause.file, _line_of(clause, key), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
+            return None
+
+    def _computed(self, clause: Clause) -> _Way | None:
+        keys = clause.keys
+        if "value" in keys:
+            value = keys["value"]
+            return lambda here, out, reading, pointer: copy(value)
+        if "context" in keys:
+            name = str(keys["context"])
+            return lambda here, out, reading, pointer: reading.context.get(name, ABSENT)
+        if "from" in keys:
+            get = getter(str(keys["from"]))
+            return lambda here, out, reading, pointer: copy(get(reading.record))
+        if "compute" in keys:
+            expression = self._expression(clause, "compute")
+            return _expression_way(expression, clause) if expression else None
+        if "derive" in keys:
+            of = keys["of"] if isinstance(keys["of"], list) else [keys["of"]]
+            return _derived_way(derivation(str(keys["derive"]), tuple(str(path) for path in of), int(keys.get("days", 0))), clause)
+        if "others" in keys:
+            steps, attribute = place_of(str(keys["others"]))
+            return _others_way(steps, attribute)
+        worded = sentences(keys.get("fault"))
+        return _fault_way(worded, tuple(pointer_of(str(path)) for path in keys.get("of", ())), clause) if worded else None
+
+
+_Way = Callable[[Node, dict[str, Any], Reading, str], Any]
+
+
+def _line_of(clause: Clause, key: str) -> int:
+    lines = getattr(clause.keys, "lines", {})
+    return int(lines.get(key, clause.line))
+
+
+def _top(node: Node) -> Node:
+    while node.parent is not None:
+        node = node.parent
+    return node
+
+
+def _is_below(node: Node, base: Node) -> bool:
+    here: Node | None = node
+    while here is not None and here is not base:
+        here = here.parent
+    return here is base and node is not base
+
+
+def _when(condition: Value | None, way: _Way, steps: tuple[str, ...], attribute: str | None, place: Named | None) -> _Way:
+    """A way that is gone only where its condition holds; a text that is passed over so, by every line, is carried along."""
+    if condition is None:
+        return way
+
+    def conditional(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        node = here.first(steps) if place is not None else None
+        try:
+            holds = condition(reading.offered()) is True
+        except Failed as error:
+            reading.fault(NotValid("expression.failed", f"映射中的条件无法计算：{error}", f"a condition of the mapping broke: {error}"), pointer, None, None, "")
+            return ABSENT
+        if holds:
+            if node is not None:
+                reading.taken.add((id(node), attribute))
+            return way(here, out, reading, pointer)
+        if node is not None and place is not None and attribute not in place.always:
+            text = node.attributes.get(attribute) if attribute else node.text.strip()
+            if text:
+                reading.passed_over[id(node), attribute] = (node, attribute)
+        return ABSENT
+    return conditional
+
+
+def _text(steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: Clause, needed: bool, nillable: bool) -> _Way:
+    decode, source = codec.decode, clause.source
+    assert decode
+    parent = steps[:-1]
+    below = (*steps, f"@{attribute}") if attribute else steps
+    written = str(clause.get("as_written")) if clause.get("as_written") else None
+    put_written = putter(written) if written else None
+    is_id_number = codec.kind == "id-number"
+
+    def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        node = here.first(steps)
+        text = "" if node is None else (node.attributes.get(attribute, "") if attribute else node.text).strip()
+        if not text:
+            if nillable and node is not None:
+                return None
+            if needed and (node is not None or here.first(parent) is not None):
+                shown = "/".join(below)
+                reading.fault(NotValid("field.missing", f"缺少{shown}", f"{shown} is missing"), pointer, here.xpath(below), None, source)
+            return ABSENT
+        assert node is not None
+        try:
+            value = decode(text)
+        except NotValid as error:
+            reading.fault(error, pointer, node.xpath((f"@{attribute}",) if attribute else ()), text, source)
+            return ABSENT
+        except Carried:
+            reading.carry(node, attribute, text)
+            reading.carried_at.add(reading.prefix + pointer)
+            return ABSENT
+        if put_written and value != text:
+            put_written(out, text)
+        if is_id_number:
+            owner = out
+            *parents, last = pointer.strip("/").split("/")
+            for step in parents:
+                owner = owner.setdefault(step, {})
+            reading.id_numbers.append((owner, last, reading.prefix + pointer, node.xpath((f"@{attribute}",) if attribute else ()), source))
+        return ABSENT if value is None or value == [] else value
+    return way
+
+
+def _texts(steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: Clause) -> _Way:
+    """Every text of a repeated element, once each, in order."""
+    decode, source = codec.decode, clause.source
+    assert decode
+
+    def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        values: list[Any] = []
+        for node in here.all(steps):
+            text = (node.attributes.get(attribute, "") if attribute else node.text).strip()
+            if not text:
+                continue
+            try:
+                value = decode(text)
+            except NotValid as error:
+                reading.fault(error, f"{pointer}/{len(values)}", node.xpath((f"@{attribute}",) if attribute else ()), text, source)
+                continue
+            except Carried:
+                reading.carry(node, attribute, text)
+                continue
+            for one in value if isinstance(value, list) else [value]:
+                if one not in values:
+                    values.append(one)
+        return values or ABSENT
+    return way
+
+
+def _document(steps: tuple[str, ...], attribute: str | None, clause: Clause) -> _Way:
+    """A document's base64 content becomes its digest in the record, with size and media type beside it."""
+    source = clause.source
+
+    def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        node = here.first(steps)
+        text = "" if node is None else "".join((node.attributes.get(attribute, "") if attribute else node.text).split())
+        if node is None or not text:
+            return ABSENT
+        try:
+            content = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            wrong = NotValid("document.base64", "材料内容应为base64编码", "the content of a document must be base64")
+            reading.fault(wrong, pointer, node.xpath(), text[:40], source)
+            return ABSENT
+        digest = hashlib.sha256(content).hexdigest()
+        media = media_type(content, out.get("title"))
+        reading.blobs[digest] = Blob(content, media)
+        out["media_type"], out["size"] = media, len(content)
+        return digest
+    return way
+
+
+def _expression_way(expression: Value, clause: Clause) -> _Way:
+    def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        try:
+            value = expression(reading.offered())
+        except Failed as error:
+            reading.fault(NotValid("expression.failed", f"映射中的表达式无法计算：{error}", f"an expression of the mapping broke: {error}"),
+                          pointer, None, None, clause.source)
+            return ABSENT
+        return ABSENT if value is None else value
+    return way
+
+
+def _derived_way(derive: Callable[[Any], Any], clause: Clause) -> _Way:
+    def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        try:
+            return derive(reading.record)
+        except NotValid as error:
+            reading.fault(error, pointer, None, None, clause.source)
+            return ABSENT
+    return way
+
+
+def _others_way(steps: tuple[str, ...], attribute: str | None) -> _Way:
+    def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        nodes = [node for other in reading.others for node in other.all(steps)]
+        return [text for node in nodes if (text := (node.attributes.get(attribute, "") if attribute else node.text).strip())] or ABSENT
+    return way
+
+
+def _fault_way(worded: tuple[str, str, str], of: tuple[str, ...], clause: Clause) -> _Way:
+    """A fault of the mapping's own words; silent where what it rests on is already known to be wrong."""
+    def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
+        if not any(reading.is_faulted(at) for at in of):
+            reading.fault(NotValid(*worded), pointer, here.xpath(), None, clause.source)
+        return ABSENT
+    return way
+
+
+__all__ = ["Blob", "Found", "Reader", "Resolver", "place_of", "steps_of"]

@@ -1,0 +1,469 @@
+"""Canonical record → foreign record. The contract's order and namespaces are settled when the mapping is compiled; writing a
+record only asks for values and joins text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.domain.agencies import Agencies
+from hub.domain.faults import Fault
+from hub.domain.values import CaseNumber, IdNumber, NotValid
+from hub.translation.canonical import ABSENT, derivation, getter, pointer_of
+from hub.translation.codecs import TEXT, Codec, Unusable, build
+from hub.translation.codelists import CodeList
+from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
+from hub.translation.foreign import XSI, path_of
+from hub.translation.mapping import Clause, Line, RecordMapping, Section, sentences
+from hub.translation.reader import RESIDENT_DOCUMENTS, Resolver, Say, _line_of, place_of
+from hub.translation.schema import UNBOUNDED, Element, Simple
+
+#: Characters that XML 1.0 (section 2.2) cannot carry.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def _escape_attribute(text: str) -> str:
+    return _escape(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+
+
+@dataclass(slots=True)
+class Writing:
+    """The state of writing one record."""
+
+    record: Mapping[str, Any]
+    context: Mapping[str, Any]
+    agencies: Agencies
+    pointer: str = ""
+    item: Any = None
+    position: int = 1
+
+    def offered(self) -> Mapping[str, Callable[[], Any]]:
+        return {"record": lambda: self.record, "context": lambda: dict(self.context), "item": lambda: self.item}
+
+
+#: the thing that a clause's paths start from → the canonical value (or `ABSENT`) with its pointer
+_Get = Callable[[Any, Writing], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    get: _Get
+    encode: Callable[[Any, Writing], str]
+    condition: Value | None
+    pointer: str
+    clause: Clause
+    constant: bool
+
+
+@dataclass(slots=True)
+class _Place:
+    """An element or attribute that is written."""
+
+    name: str
+    tag: str
+    element: Element | None = None
+    simple: Simple | None = None
+    needed: bool = False
+    ways: tuple[_Way, ...] = ()
+    attributes: list[_Place] = field(default_factory=list)
+    children: list[_Place] = field(default_factory=list)
+    #: the canonical list whose items become these elements, with its pointer
+    each: Callable[[Any], Any] | None = None
+    each_pointer: str = ""
+    #: what stands there when no way yields a text
+    absent: str | None = None
+    source: str = ""
+
+    def child(self, name: str) -> _Place | None:
+        return next((child for child in self.children if child.name == name), None)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What an element came to: its XML (None: left out), whether it says anything of the record's own, what is wrong."""
+
+    xml: str | None
+    alive: bool
+    faults: list[Fault]
+
+
+class Writer:
+    """One mapping, compiled for writing. What is wrong with it is told to `say`; use it only when nothing was."""
+
+    def __init__(self, mapping: RecordMapping, root: Element | None, lists: Mapping[str, CodeList], say: Say) -> None:
+        self.mapping, self.lists, self._say, self.used = mapping, lists, say, set[str]()
+        self.resolve = Resolver(say)
+        steps = path_of(mapping.record)
+        self._spaces: dict[str, str] = {}
+        self._nil = False
+        self._root = _Place(steps[0], steps[0], root, needed=True, source=f"{mapping.file}:{mapping.line}")
+        base = self._down(self._root, steps[1:], mapping.file, mapping.line, mapping.record)
+        base.needed = True
+        self._section(mapping.section, base)
+        if mapping.split and mapping.split.each:
+            instance = self._down(base, path_of(mapping.split.each), mapping.file, mapping.split.line, mapping.split.each)
+            self._section(mapping.split, instance)
+        self._finish(root)
+        self.required = tuple((getter(path), pointer_of(path), f"{mapping.file}:{line}") for path, line in mapping.required)
+
+    # ------------------------------------------------------------ writing
+    def write(self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies) -> tuple[str, list[Fault]]:
+        """The foreign record, and every fault that keeps it from being one."""
+        writing = Writing(record, context, agencies)
+        piece = self._element(self._root, record, writing, ())
+        faults = piece.faults
+        faulted = {fault.pointer for fault in faults}
+        for get, pointer, source in self.required:
+            if get(record) is ABSENT and pointer not in faulted:
+                faults.append(Fault("field.missing", pointer, f"缺少{pointer}", f"{pointer} is missing", None, None, source))
+        return piece.xml or "", faults
+
+    def _element(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...]) -> _Piece:
+        path = (*path, place.name)
+        attributes, alive = "", False
+        faults: list[Fault] = []
+        missing: list[Fault] = []
+        for attribute in place.attributes:
+            text, mine = self._value(attribute, here, writing, (*path, f"@{attribute.name}"), faults)
+            if text is not None:
+                attributes += f' {attribute.name}="{_escape_attribute(text)}"'
+                alive = alive or mine
+            elif attribute.needed:
+                missing.append(self._missing(attribute, writing, (*path, f"@{attribute.name}")))
+        content: str | None = None
+        if place.ways:
+            text, mine = self._value(place, here, writing, path, faults)
+            if text is not None:
+                content, alive = _escape(text), alive or mine
+        parts: list[str] = []
+        for child in place.children:
+            pieces = self._repeated(child, here, writing, path) if child.each else [self._element(child, here, writing, path)]
+            for piece in pieces:
+                if piece.xml is not None:
+                    parts.append(piece.xml)
+                alive = alive or piece.alive
+                # what a left-out optional element lacks is lacking nowhere
+                (missing if not piece.alive else faults).extend(piece.faults)
+        if parts:
+            content = (content or "") + "".join(parts)
+        broken = bool(faults)
+        if alive or place.needed or broken:
+            faults += missing
+        if content is None and not attributes:
+            if broken:
+                return _Piece(None, True, faults)
+            if place.element is not None and place.element.nillable and place.needed and place.ways:
+                return _Piece(f'<{place.tag} xsi:nil="true"/>', False, [])
+            if place.needed and place.ways:
+                faults.append(self._missing(place, writing, path))
+            if not place.needed or place.ways:
+                return _Piece(None, False, faults)
+        if not alive and not place.needed and not place.ways and not broken:
+            return _Piece(None, False, [])
+        xml = f"<{place.tag}{attributes}/>" if content is None else f"<{place.tag}{attributes}>{content}</{place.tag}>"
+        return _Piece(xml, alive, faults)
+
+    def _repeated(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...]) -> list[_Piece]:
+        assert place.each
+        items = place.each(here)
+        if items is ABSENT or items is None:
+            items = []
+        elif not isinstance(items, list):
+            items = [items]
+        most = place.element.most if place.element else UNBOUNDED
+        if len(items) > most:
+            wrong = Fault("list.too-many", writing.pointer + place.each_pointer, f"接收系统的“{place.name}”至多{most}项，记录中有{len(items)}项",
+                          f"the recipient's contract takes at most {most} of {place.name}, the record has {len(items)}",
+                          "/" + "/".join((*path, place.name)), len(items), place.source)
+            return [_Piece(None, True, [wrong])]
+        if not items and place.needed:
+            return [_Piece(None, False, [self._missing(place, writing, (*path, place.name))])]
+        outer = (writing.pointer, writing.item, writing.position)
+        pieces: list[_Piece] = []
+        for position, item in enumerate(items, 1):
+            writing.pointer, writing.item, writing.position = f"{outer[0]}{place.each_pointer}/{position - 1}", item, position
+            shown = (*path, place.name)
+            piece = self._element(_one(place), item, writing, path)
+            if len(items) > 1:
+                indexed = f"/{'/'.join(shown)}"
+                piece.faults = [Fault(f.rule, f.pointer, f.zh, f.en, f"{indexed}[{position}]{(f.xpath or '').removeprefix(indexed)}", f.value, f.source)
+                                for f in piece.faults]
+            pieces.append(piece)
+        writing.pointer, writing.item, writing.position = outer
+        return pieces
+
+    def _value(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...], faults: list[Fault]) -> tuple[str | None, bool]:
+        """The text of a place (None: no way yields one), and whether it comes from the record."""
+        xpath = "/" + "/".join(path)
+        for way in place.ways:
+            pointer = writing.pointer + way.pointer if way.pointer or not way.constant else ""
+            value: Any = None
+            try:
+                if way.condition is not None and way.condition(writing.offered()) is not True:
+                    continue
+                value = way.get(here, writing)
+                if value is ABSENT or value is None or value == []:
+                    continue
+                text = way.encode(value, writing)
+                if _FORBIDDEN.search(text):
+                    raise NotValid("text.control-character", "含有XML不允许的控制字符", "it holds control characters that XML cannot carry")
+                if place.simple is not None and not text.startswith("urn:sha256:"):
+                    place.simple.check(text)
+            except NotValid as error:
+                shown = None if value is ABSENT or value is None else str(value)[:200]
+                faults.append(Fault(error.rule, pointer, error.zh, error.en, xpath, shown, way.clause.source))
+                return None, True
+            except Failed as error:
+                faults.append(Fault("expression.failed", pointer, f"映射中的表达式无法计算：{error}", f"an expression of the mapping broke: {error}",
+                                    xpath, None, way.clause.source))
+                return None, True
+            if text:
+                return text, not way.constant
+        if place.absent is not None:
+            return place.absent, False
+        return None, False
+
+    @staticmethod
+    def _missing(place: _Place, writing: Writing, path: tuple[str, ...]) -> Fault:
+        shown = "/".join(path)
+        for way in place.ways:
+            if (worded := sentences(way.clause.get("missing"))) is not None:
+                return Fault(worded[0], writing.pointer + way.pointer, worded[1], worded[2], f"/{shown}", None, way.clause.source)
+        pointer = next((writing.pointer + way.pointer for way in place.ways if way.pointer), writing.pointer)
+        source = place.ways[0].clause.source if place.ways else place.source
+        return Fault("field.missing", pointer, f"接收系统要求{shown}，记录中没有{pointer or '对应内容'}",
+                     f"the recipient's contract requires {shown}, the record has no {pointer or 'value for it'}", f"/{shown}", None, source)
+
+    # ------------------------------------------------------------ compiling
+    def _down(self, place: _Place, steps: tuple[str, ...], file: str, line: int, shown: str) -> _Place:
+        here = place
+        for step in steps:
+            below = here.child(step)
+            if below is None:
+                element = self.resolve.element(here.element, (step,), file, line, shown)
+                below = _Place(step, step, element, needed=False, source=f"{file}:{line}")
+                here.children.append(below)
+            here = below
+        return here
+
+    def _section(self, section: Section, base: _Place) -> None:
+        for line in section.lines:
+            if line.direction == "in":
+                continue
+            if line.direction == "out":
+                if line.section:
+                    self._list(line, line.target, str(line.clauses[0].get("each")), base)
+                else:
+                    self._put(base, line.target, line, [w for c in line.clauses if (w := self._way(line, c)) is not None])
+            elif line.section:
+                self._list(line, str(line.clauses[0].get("at")), line.target, base)
+            elif line.target.endswith("[]"):
+                self._texts(line, base)
+            else:
+                clause = line.clauses[0]
+                way = self._way(line, clause, line.target)
+                if way is not None:
+                    self._put(base, str(clause.get("at")), line, [way])
+
+    def _list(self, line: Line, foreign: str, canonical: str, base: _Place) -> None:
+        place = self._repeat(line, foreign, canonical, base)
+        if place is not None and line.section:
+            self._section(line.section, place)
+
+    def _repeat(self, line: Line, foreign: str, canonical: str, base: _Place) -> _Place | None:
+        steps, _ = place_of(foreign)
+        if not steps:
+            self._say(line.file, line.line, "mapping.shape", "列表须对应一个重复的元素", "a list needs an element that is repeated")
+            return None
+        parent = self._down(base, steps[:-1], line.file, line.line, foreign)
+        if parent.child(steps[-1]) is not None:
+            self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
+            return None
+        place = self._down(parent, steps[-1:], line.file, line.line, foreign)
+        place.each, place.each_pointer, place.source = getter(canonical), pointer_of(canonical.removesuffix("[]")), line.source
+        return place
+
+    def _texts(self, line: Line, base: _Place) -> None:
+        clause = line.clauses[0]
+        foreign = str(clause.get("at"))
+        steps, attribute = place_of(foreign)
+        if attribute or len(steps) == 0:
+            self._say(line.file, line.line, "mapping.shape", "逐项对应的列表须是重复的元素", "a list of texts needs an element that is repeated")
+            return
+        place = self._repeat(line, foreign, line.target, base)
+        way = self._way(line, clause, ".")
+        if place is not None and way is not None:
+            place.ways = (way,)
+            place.simple = place.element.content.simple if place.element else None
+
+    def _put(self, base: _Place, foreign: str, line: Line, ways: list[_Way]) -> None:
+        steps, attribute = place_of(foreign)
+        several = [way for way in ways if any(step.endswith("[]") for step in str(way.clause.get("from") or "").split(".")) and "list" not in way.clause.keys
+                   and "derive" not in way.clause.keys]
+        if several and line.direction == "out":
+            way = several[0]
+            head, _, rest = str(way.clause.get("from")).partition("[]")
+            place = self._repeat(line, foreign, head, base)
+            if place is not None:
+                get = getter(rest.strip(".") or ".")
+                pointer = pointer_of(rest.strip(".")) if rest.strip(".") else ""
+                place.ways = (_Way(lambda here, writing: get(here), way.encode, way.condition, pointer, way.clause, False),)
+                place.simple = place.element.content.simple if place.element else None
+            return
+        place = self._down(base, steps, line.file, line.line, foreign)
+        if attribute:
+            self.resolve.attribute(place.element, attribute, line.file, line.line, foreign)
+            known = place.element.content.attributes.get(attribute) if place.element else None
+            if any(one.name == attribute for one in place.attributes):
+                self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
+                return
+            place.attributes.append(_Place(attribute, attribute, None, known.simple if known else None, bool(known and known.required),
+                                           tuple(ways), source=line.source))
+            return
+        if place.ways:
+            self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
+            return
+        if place.element is not None and place.element.content.simple is None:
+            self._say(line.file, line.line, "foreign.not-text", f"“{foreign}”含有下级元素，不能写文字", f"{foreign!r} has elements below it and takes no text")
+            return
+        place.ways, place.source = tuple(ways), line.source
+        place.absent = next((str(way.clause.get("absent")) for way in ways if "absent" in way.clause.keys), None)
+        place.simple = place.element.content.simple if place.element else None
+
+    def _finish(self, root: Element | None) -> None:
+        """Order, tags and what is needed, once all places are known."""
+        namespaces = {place.element.namespace for place in _walk(self._root) if place.element is not None}
+        one = len(namespaces) == 1
+        prefixes = {"": ""}
+        for n, namespace in enumerate(sorted(namespaces - {""}), 1):
+            prefixes[namespace] = "" if one else f"n{n}:"
+        for place in _walk(self._root):
+            if place.element is None:
+                continue
+            place.tag = prefixes[place.element.namespace] + place.name
+            element = place.element
+            place.children = sorted((child for child in place.children), key=lambda child: element.rank(child.name) if child.element else 0)
+            for child in place.children:
+                if child.element is not None:
+                    child.needed = child.element.least >= 1
+            self._nil = self._nil or any(child.element is not None and child.element.nillable for child in place.children)
+            written = {child.name for child in place.children}
+            for required in element.content.children:
+                if required.least >= 1 and required.name not in written and required.name not in self.mapping.left_to_connector:
+                    file, _, line = place.source.rpartition(":")
+                    self._say(file, int(line), "foreign.not-covered", f"WSDL要求“{element.name}/{required.name}”，但没有任何行写出",
+                              f"the WSDL requires {element.name}/{required.name}, but no line writes it")
+        declared = "".join(f' xmlns{":" + prefix[:-1] if prefix else ""}="{namespace}"' for namespace, prefix in prefixes.items() if namespace)
+        if self._nil:
+            declared += f' xmlns:xsi="{XSI}"'
+        self._declared = declared
+
+    def text(self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies) -> tuple[bytes, list[Fault]]:
+        """The record as UTF-8 bytes without declaration, its namespaces declared on the root."""
+        xml, faults = self.write(record, context, agencies)
+        head = f"<{self._root.tag}"
+        return (head + self._declared + xml[len(head):]).encode("utf-8", "replace"), faults
+
+    # ------------------------------------------------------------ values
+    def _way(self, line: Line, clause: Clause, canonical: str | None = None) -> _Way | None:
+        try:
+            codec = build(clause.keys, self.lists)
+        except Unusable as error:
+            self._say(clause.file, _line_of(clause, error.key), error.rule, error.zh, error.en)
+            return None
+        self.used.update(str(clause.get(key)) for key in ("codes", "mark", "names") if key in clause.keys)
+        if codec.encode is None:
+            self._say(clause.file, clause.line, "codec.read-only", "此写法只能读入，不能写出", "this codec only reads")
+            return None
+        condition: Value | None = None
+        try:
+            if "when" in clause.keys and (canonical is None or self.mapping.direction == "out"):
+                condition = compile_expression(str(clause.get("when")))
+            expression = compile_expression(str(clause.get("compute"))) if "compute" in clause.keys else None
+        except BadExpression as error:
+            self._say(clause.file, _line_of(clause, "when" if "when" in clause.keys else "compute"), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
+            return None
+        encode = _encoder(codec, clause)
+        if canonical is not None or "from" in clause.keys:
+            path = canonical if canonical is not None else str(clause.get("from"))
+            get = getter(path)
+            return _Way(lambda here, writing: get(here), _kept(encode, clause, path, codec), condition, pointer_of(path), clause, False)
+        return self._computed(clause, codec, encode, condition, expression)
+
+    @staticmethod
+    def _computed(clause: Clause, codec: Codec, encode: Callable[[Any, Writing], str], condition: Value | None, expression: Value | None) -> _Way | None:
+        keys = clause.keys
+        if "value" in keys:
+            text = str(keys["value"])
+            return _Way(lambda here, writing: text, encode, condition, "", clause, True)
+        if "context" in keys:
+            name = str(keys["context"])
+            return _Way(lambda here, writing: writing.context.get(name, ABSENT), encode, condition, "", clause, True)
+        if "position" in keys:
+            return _Way(lambda here, writing: str(writing.position), encode, condition, "", clause, True)
+        if expression is not None:
+            def compute(here: Any, writing: Writing) -> Any:
+                value = expression(writing.offered())
+                return ABSENT if value is None else value
+            return _Way(compute, encode, condition, "", clause, False)
+        if "derive" in keys:
+            of = [str(path) for path in (keys["of"] if isinstance(keys["of"], list) else [keys["of"]])]
+            derive = derivation(str(keys["derive"]), tuple(of), int(keys.get("days", 0)))
+            return _Way(lambda here, writing: derive(writing.record), encode, condition, pointer_of(of[0]), clause, False)
+        worded = sentences(keys.get("fault"))
+        if worded is None:
+            return None
+
+        def fault(here: Any, writing: Writing) -> Any:
+            raise NotValid(*worded)
+        return _Way(fault, encode, condition, "", clause, False)
+
+
+def _encoder(codec: Codec, clause: Clause) -> Callable[[Any, Writing], str]:
+    encode = codec.encode or TEXT.encode
+    assert encode
+
+    def write(value: Any, writing: Writing) -> str:
+        return encode(value, writing.agencies)
+    return write
+
+
+def _kept(encode: Callable[[Any, Writing], str], clause: Clause, path: str, codec: Codec) -> Callable[[Any, Writing], str]:
+    """Case numbers go out as they were written, where that is still the same case; ID numbers are checked first."""
+    if clause.get("as_written"):
+        get = getter(str(clause.get("as_written")))
+
+        def write_as_written(value: Any, writing: Writing) -> str:
+            normal, written = encode(value, writing), get(writing.record)
+            try:
+                return written if isinstance(written, str) and CaseNumber.parse(written).text == normal else normal
+            except NotValid:
+                return normal
+        return write_as_written
+    if codec.kind != "id-number":
+        return encode
+    get_kind = getter(path.rpartition(".")[0] + ".id_type.code") if "." in path else getter("id_type.code")
+
+    def write_checked(value: Any, writing: Writing) -> str:
+        kind = get_kind(writing.record)
+        if kind is ABSENT or kind in RESIDENT_DOCUMENTS:
+            IdNumber.parse(str(value))
+        return encode(value, writing) if kind is ABSENT or kind in RESIDENT_DOCUMENTS else str(value)
+    return write_checked
+
+
+def _one(place: _Place) -> _Place:
+    return _Place(place.name, place.tag, place.element, place.simple, True, place.ways, place.attributes, place.children, None, "", place.absent, place.source)
+
+
+def _walk(place: _Place) -> Iterator[_Place]:
+    yield place
+    for child in place.children:
+        yield from _walk(child)
