@@ -49,7 +49,7 @@ function create(options, journal) {
     if (!token) refuse('InvalidSecurity', '缺少 UsernameToken');
     const [user, password, nonce, created] = ['Username', 'Password', 'Nonce', 'Created'].map((name) => (token.value(name) || '').trim());
     if (token.child('Password')?.attribute('Type') !== DIGEST) refuse('UnsupportedSecurityToken', '口令应为 PasswordDigest');
-    if (!nonce || !created) refuse('InvalidSecurityToken', '缺少 Nonce 或 Created');
+    if (!nonce || !created) refuse('InvalidSecurity', '缺少 Nonce 或 Created');
     if (options.user !== undefined) {
       const bytes = Buffer.concat([Buffer.from(nonce, 'base64'), Buffer.from(created + options.password, 'utf8')]);
       const wanted = crypto.createHash('sha1').update(bytes).digest('base64');
@@ -58,7 +58,7 @@ function create(options, journal) {
     const skew = call.fault.fault === 'skew' ? 1000 * (call.fault.seconds ?? 600) : 0;
     const distance = Math.abs(Date.parse(created) - (Date.now() + skew));
     if (!(distance <= TOLERANCE)) refuse('MessageExpired', `Created 与服务器时间相差超过五分钟：${created}`);
-    if (nonces.has(nonce)) refuse('InvalidSecurityToken', 'Nonce 已使用过');
+    if (nonces.has(nonce)) refuse('InvalidSecurity', 'Nonce 已使用过');
     nonces.add(nonce);
     call.entry.nonce = nonce;
   }
@@ -83,11 +83,14 @@ function create(options, journal) {
 
   function tsRyxx(call) {
     checkToken(call);
-    const seen = call.entry;
+    const key = call.body.value('XXID') ?? null;
+    call.entry.key = key;
     const fault = (outcome, code, message) => {
-      call.entry = { ...seen, ...call.entry, outcome, code, reason: message };
+      Object.assign(call.entry, { outcome, code, reason: message });
       return businessFault(code, message);
     };
+    if (call.fault.fault === 'code') throw fault('refused', call.fault.code ?? 'CF01', call.fault.message ?? '数据项不合规');
+    if (call.fault.fault === 'busy') throw fault('busy', 'CF09', '系统繁忙');
     try {
       schema.check(call.body);
     } catch (error) {
@@ -95,16 +98,13 @@ function create(options, journal) {
       throw error;
     }
     const found = understood(call.body);
-    const key = call.body.value('XXID');
-    call.entry = { ...seen, key, digest: digest(found), record: found };
+    Object.assign(call.entry, { digest: digest(found), record: found });
     const first = accepted.get(key);
     if (first && first.digest !== call.entry.digest) throw fault('refused', 'CF02', '信息编号重复且内容不一致');
     if (first) {
       Object.assign(call.entry, { outcome: 'duplicate', accepted_as: first.accepted_as, accepted_at: first.accepted_at });
       return { XXID: key, SLBH: first.accepted_as, SLSJ: first.accepted_at };
     }
-    if (call.fault.fault === 'code') throw fault('refused', call.fault.code ?? 'CF01', call.fault.message ?? '数据项不合规');
-    if (call.fault.fault === 'busy') throw fault('busy', 'CF09', '系统繁忙');
     if (call.fault.fault === 'refuse') throw fault('refused', call.fault.code ?? 'CF07', call.fault.reason ?? '不予受理');
     const number = `GA${options.place}${String(accepted.size + 1).padStart(8, '0')}`;
     Object.assign(call.entry, { outcome: 'accepted', accepted_as: number, accepted_at: now14() });
