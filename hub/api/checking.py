@@ -109,36 +109,31 @@ def _schemas_on(schema: Mapping[str, Any], path: list[str | int]) -> list[Mappin
     here: Any = schema
     through: list[Mapping[str, Any]] = [schema]
     for step in path[:-1]:
-        if step == "$ref":
-            here = schema["$defs"][here["$ref"].removeprefix("#/$defs/")]
-        else:
-            here = here[step]
+        here = _resolved(schema, here) if step == "$ref" else here[step]
         if isinstance(here, Mapping):
-            if "$ref" in here and set(here) == {"$ref"}:
-                through.append(schema["$defs"][here["$ref"].removeprefix("#/$defs/")])
-            else:
-                through.append(here)
+            through.append(_resolved(schema, here))
     return through
+
+
+def _resolved(root: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = root["$defs"][schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
+    return found
 
 
 def _property(above: list[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
     """The schema of a missing property: its own, or of a neighbour in the same `allOf`."""
     at = above[-1]
     root = above[0]
-
-    def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        return root["$defs"][schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
-
     found = at.get("properties", {}).get(name)
     if found is None:
         for outer in reversed(above[:-1]):
-            neighbours = (resolved(inner) for inner in outer.get("allOf", ()))
+            neighbours = (_resolved(root, inner) for inner in outer.get("allOf", ()))
             found = next((inner["properties"][name] for inner in neighbours if name in inner.get("properties", {})), None)
             if found is not None:
                 break
     if found is not None and "allOf" in found:
         found = found["allOf"][0]
-    return resolved(found) if found is not None else None
+    return _resolved(root, found) if found is not None else None
 
 
 def chinese_name(schema: Mapping[str, Any] | None) -> str | None:

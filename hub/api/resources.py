@@ -1,0 +1,377 @@
+"""The API's envelopes as marshmallow schemas: what operations load from requests and dump into answers.
+
+They agree with the contract in `openapi/`; a test compares the two. Records of exchanges are not here: their one source
+is the contract's JSON Schema.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+TRANSFER_STATUS = ("accepted", "parked", "delivering", "delivered", "answered", "refused", "withdrawn")
+DELIVERY_STATUS = ("waiting", "ready", "released", "attempting", "submitted", "delivered", "accepted", "returned", "refused", "parked",
+                   "unknown", "withdrawn")
+OUTCOMES = ("accepted", "returned")
+STRENGTHS = ("recorded", "attested", "signed")
+
+
+class Time(fields.Field[str]):
+    """A time with offset; what comes as a text is passed on, what comes as a datetime is written as ISO 8601."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value.isoformat() if isinstance(value, datetime) else value
+
+
+class Day(Time):
+    """A day as ISO 8601."""
+
+
+class Open(fields.Dict):
+    """An object whose members are not the envelope's business: a canonical record, facts."""
+
+
+class Resource(Schema):
+    """Members that the contract does not name are refused on the way in and left out on the way out."""
+
+    class Meta:
+        unknown = RAISE
+
+
+def _text(**more: Any) -> fields.String:
+    return fields.String(required=True, **more)
+
+
+def _maybe(**more: Any) -> fields.String:
+    return fields.String(required=True, allow_none=True, **more)
+
+
+def _one_of(*values: str) -> fields.String:
+    return fields.String(required=True, validate=validate.OneOf(values))
+
+
+def _many(schema: type[Schema]) -> fields.List[Any]:
+    return fields.List(fields.Nested(schema), required=True)
+
+
+# ------------------------------------------------------------------ requests
+class TokenRequest(Resource):
+    grant_type = _one_of("client_credentials")
+    client_id = fields.String()
+    client_secret = fields.String()
+    scope = fields.String()
+
+
+class NamedDocument(Resource):
+    sha256 = _text()
+    title = _text()
+    kind = fields.String()
+    media_type = fields.String()
+
+
+class TransferRequest(Resource):
+    """The envelope that all exchanges have in common."""
+
+    exchange = _text()
+    record = Open(required=True)
+    case = fields.String()
+    person = fields.String()
+    documents = fields.List(fields.Nested(NamedDocument))
+    in_reply_to = fields.String()
+
+
+class RedeliveryRequest(Resource):
+    recipient = fields.String()
+    dry_run = fields.Boolean(load_default=False)
+
+
+class ReceiptRequest(Resource):
+    outcome = _one_of(*OUTCOMES)
+    reason = fields.String()
+    number = fields.String()
+    signature = fields.String()
+
+
+class PersonSearch(Resource):
+    id_number = fields.String()
+    name = fields.String()
+
+
+# ------------------------------------------------------------------ answers
+class Token(Resource):
+    access_token = _text()
+    token_type = _one_of("Bearer")
+    expires_in = fields.Integer(required=True)
+
+
+class QueuedDelivery(Resource):
+    id = _text()
+    recipient = _text()
+    role = _one_of("to", "copy")
+    status = _one_of(*DELIVERY_STATUS)
+
+
+class Accepted(Resource):
+    id = _text()
+    submission = _text()
+    case = _maybe()
+    person = _maybe()
+    status = _one_of(*TRANSFER_STATUS)
+    deliveries = _many(QueuedDelivery)
+
+
+class Parked(Resource):
+    pointer = _text()
+    rule = _text()
+    message = _text()
+    person = fields.String(allow_none=True)
+    transfer = fields.String(allow_none=True)
+
+
+class Submitted(Resource):
+    submission = _text()
+    transfers = _many(Accepted)
+    parked = _many(Parked)
+
+
+class TransferSummary(Resource):
+    id = _text()
+    submission = _text()
+    exchange = _text()
+    sender = _text()
+    case = _maybe()
+    person = _maybe()
+    status = _one_of(*TRANSFER_STATUS)
+    accepted_at = Time(required=True)
+    in_reply_to = _maybe()
+    label = _maybe()
+    deliveries = _many(QueuedDelivery)
+
+
+class TransferPage(Resource):
+    items = _many(TransferSummary)
+    next = _maybe()
+
+
+class Rendition(Resource):
+    id = _text()
+    message_id = _text()
+    transport = _text()
+    dialect = _maybe()
+    mapping = _maybe()
+    frozen_at = Time(required=True)
+
+
+class Attempt(Resource):
+    number = fields.Integer(required=True)
+    phase = _text()
+    started_at = Time(required=True)
+    finished_at = Time(required=True, allow_none=True)
+    outcome = _maybe()
+    code = _maybe()
+    message = _maybe()
+
+
+class Receipt(Resource):
+    id = _text()
+    outcome = _one_of(*OUTCOMES)
+    reason = _maybe()
+    number = _maybe()
+    given_by = _text()
+    strength = _one_of(*STRENGTHS)
+    given_at = Time(required=True)
+
+
+class Reason(Resource):
+    rule = _text()
+    message = _text()
+
+
+class Delivery(Resource):
+    id = _text()
+    recipient = _text()
+    role = _one_of("to", "copy")
+    status = _one_of(*DELIVERY_STATUS)
+    delivered_at = Time(required=True, allow_none=True)
+    due_at = Time(required=True, allow_none=True)
+    reason = fields.Nested(Reason, required=True, allow_none=True)
+    renditions = _many(Rendition)
+    attempts = _many(Attempt)
+    receipt = fields.Nested(Receipt, required=True, allow_none=True)
+
+
+class DeliveredDocument(Resource):
+    sha256 = _text()
+    title = _text()
+    kind = _maybe()
+    media_type = _text()
+    size = fields.Integer(required=True)
+
+
+class Transfer(TransferSummary):
+    record = Open(required=True)
+    documents = _many(DeliveredDocument)
+    unmapped = Open(required=True)
+    parked = _many(Parked)
+    mapping = _maybe()
+    deliveries = _many(Delivery)
+
+
+class Event(Resource):
+    at = Time(required=True)
+    recorded_at = Time(required=True)
+    kind = _text()
+    text = _text()
+    agency = _maybe()
+    delivery = _maybe()
+    facts = Open(required=True)
+
+
+class Timeline(Resource):
+    transfer = _text()
+    items = _many(Event)
+
+
+class DeliveryAgain(Resource):
+    id = _maybe()
+    recipient = _text()
+    from_ = fields.String(required=True, data_key="from", attribute="from", validate=validate.OneOf(DELIVERY_STATUS))
+    new_rendition = fields.Boolean(required=True)
+
+
+class Redelivery(Resource):
+    transfer = _text()
+    dry_run = fields.Boolean(required=True)
+    deliveries = _many(DeliveryAgain)
+
+
+class InboxItem(Resource):
+    delivery = _text()
+    transfer = _text()
+    exchange = _text()
+    sender = _text()
+    role = _one_of("to", "copy")
+    case = _maybe()
+    person = _maybe()
+    record = Open(required=True)
+    documents = _many(DeliveredDocument)
+    accepted_at = Time(required=True)
+    in_reply_to = _maybe()
+
+
+class Inbox(Resource):
+    items = _many(InboxItem)
+    next = _maybe()
+
+
+class ReceiptGiven(Resource):
+    id = _text()
+    delivery = _text()
+    outcome = _one_of(*OUTCOMES)
+    reason = _maybe()
+    given_by = _text()
+    given_at = Time(required=True)
+    strength = _one_of(*STRENGTHS)
+
+
+class StoredDocument(Resource):
+    sha256 = _text()
+    size = fields.Integer(required=True)
+    media_type = _text()
+
+
+class Cause(Resource):
+    exchange = _maybe()
+    transfer = _maybe()
+    receipt = _maybe()
+
+
+class InTransit(Resource):
+    to = _text()
+    since = Time(required=True)
+    due = Day(required=True, allow_none=True)
+
+
+class Dispute(Resource):
+    id = _text()
+    transfer = _maybe()
+    opened_at = Time(required=True)
+    message = _text()
+
+
+class ResponsibilityStep(Resource):
+    holder = _text()
+    since = Time(required=True)
+    cause = fields.Nested(Cause, required=True)
+
+
+class Responsibility(Resource):
+    person = _text()
+    holder = _maybe()
+    since = Time(required=True, allow_none=True)
+    cause = fields.Nested(Cause, required=True, allow_none=True)
+    in_transit = fields.Nested(InTransit, required=True, allow_none=True)
+    dispute = fields.Nested(Dispute, required=True, allow_none=True)
+    history = _many(ResponsibilityStep)
+
+
+class PersonKnown(Resource):
+    person = _text()
+    name = _maybe()
+    id_number = _maybe()
+    provisional = fields.Boolean(required=True)
+
+
+class PersonsFound(Resource):
+    items = _many(PersonKnown)
+
+
+class Reach(Resource):
+    transport = _text()
+    dialect = _maybe()
+
+
+class Agency(Resource):
+    id = _text()
+    kind = _text()
+    place = _text()
+    name = _text()
+    name_en = _text()
+    parent = _maybe()
+    speaks = _maybe()
+    reach = _many(Reach)
+
+
+class Agencies(Resource):
+    items = _many(Agency)
+
+
+class Exchange(Resource):
+    id = _text()
+    zh = _text()
+    en = _text()
+    phase = _text()
+    from_ = fields.List(fields.String(), required=True, data_key="from", attribute="from")
+    to = fields.List(fields.String(), required=True)
+    copies = fields.List(fields.String(), required=True)
+    documents = fields.List(fields.String(), required=True)
+    reply = _maybe()
+    basis = _text()
+    checked = _text()
+    note = _maybe()
+    record_schema = _maybe()
+
+
+class Exchanges(Resource):
+    items = _many(Exchange)
+
+
+class Live(Resource):
+    status = _one_of("live")
+
+
+class Ready(Resource):
+    status = _one_of("ready", "degraded")
+    parts = fields.Dict(keys=fields.String(), values=fields.Boolean(), required=True)
