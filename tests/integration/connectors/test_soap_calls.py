@@ -14,7 +14,22 @@ from typing import Any
 
 import pytest
 from lxml import etree
-from scripted import DRIP, DROP, HALF, Got, MemorySessions, Script, attachment, closed_port, endpoint, parcel
+from scripted import (
+    DRIP,
+    DROP,
+    HALF,
+    PERSON,
+    RECEIPT,
+    REPLY,
+    SUBMIT,
+    Got,
+    MemorySessions,
+    Script,
+    attachment,
+    closed_port,
+    endpoint,
+    parcel,
+)
 
 from connectors import envelope
 from connectors.soap import SoapConnector
@@ -22,19 +37,6 @@ from hub.ports import ConfigError, OutcomeKind, SystemReceipt
 
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 Serve = Callable[[Callable[[Got], Any]], Script]
-
-REPLY = """<ReceiveReply xmlns="http://tempuri.org/"><NoticeId>WSFY-1</NoticeId><ReplyKind>回执</ReplyKind>
-<ReplyDate>2021-03-15T09:20:00</ReplyDate><Agency>微山县司法局</Agency><Text>孙某甲(370826198509172110)：已受理</Text></ReceiveReply>"""
-RECEIPT = "<ROOT><HEAD><YWLX>HZ</YWLX><LSH>H1</LSH></HEAD><HZ><GMSFHM>37082619790214041X</GMSFHM><JG>1</JG><YY>周㴔</YY></HZ></ROOT>"
-PERSON = """<t:TsRyxxQq xmlns:t="urn:ga:jzxt:types:v2"><XXID>message-1</XXID><YWDM>RJCS</YWDM><FSSJ>20210315092000</FSSJ>
-<RYXX><XM>马丽娜·阿不都</XM><XBDM>2</XBDM><CSRQ>19901130</CSRQ><GMSFHM>370828199011303627</GMSFHM>
-<HJDXZQHDM>370828</HJDXZQHDM><XZZXZQHDM>370828</XZZXZQHDM></RYXX>{fj}</t:TsRyxxQq>"""
-SUBMIT = """<c:submit xmlns:c="http://sqjz.jining.example/ws"><c:messageId>message-1</c:messageId><c:businessType>RJ</c:businessType>
-<c:fromUnit>370826</c:fromUnit><c:subject><c:sqfxryxm>孙某甲</c:sqfxryxm><c:sfzh>370826198509172110</c:sfzh><c:xb>男</c:xb>
-<c:csny>1985-09-17</c:csny><c:jzlb>02</c:jzlb><c:gtjzdxz>微山县马坡镇</c:gtjzdxz><c:gtjzdqh>370826</c:gtjzdqh>
-<c:sfsbm>370826108001</c:sfsbm><c:pjjg>微山县人民法院</c:pjjg><c:pjwsh>(2021)鲁0826刑初57号</c:pjwsh><c:pjsxrq>2021-03-12</c:pjsxrq>
-<c:zyfz>危险驾驶罪</c:zyfz><c:ypxq>2月</c:ypxq><c:jzqx>4月</c:jzqx></c:subject></c:submit>"""
-
 
 def wrapped(body: str, encoding: str = "utf-8") -> bytes:
     return (f'<?xml version="1.0" encoding="{encoding}"?><s:Envelope xmlns:s="{SOAP11}"><s:Body>{body}</s:Body></s:Envelope>'
