@@ -242,6 +242,9 @@ class Reader:
         for run in self._split_after:
             run(instance, record, reading)
         for get, pointer, steps, attribute, source, in_base in self.required:
+            # a place that only follows from others is not missing on its own account where these are faulty
+            if not steps and attribute is None and reading.faults:
+                continue
             if get(record) is ABSENT and not reading.is_faulted(pointer) and pointer not in reading.carried_at:
                 at = base if in_base else instance
                 below = (*steps, f"@{attribute}") if attribute else steps

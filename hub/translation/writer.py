@@ -111,7 +111,10 @@ class Writer:
             instance = self._down(base, path_of(mapping.split.each), mapping.file, mapping.split.line, mapping.split.each)
             self._section(mapping.split, instance)
         self._finish(root)
-        self.required = tuple((getter(path), pointer_of(path), f"{mapping.file}:{line}") for path, line in mapping.required)
+        # where a mapping goes both ways, what it only derives when reading need not be there when writing
+        told = {line.target for part in (mapping.section, mapping.split) if part for line in part.lines if line.direction == "both"}
+        self.required = tuple((getter(path), pointer_of(path), f"{mapping.file}:{line}") for path, line in mapping.required
+                              if mapping.direction == "out" or path in told)
 
     # ------------------------------------------------------------ writing
     def write(self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies) -> tuple[str, list[Fault]]:
@@ -236,7 +239,7 @@ class Writer:
         for way in place.ways:
             if (worded := sentences(way.clause.get("missing"))) is not None:
                 return Fault(worded[0], writing.pointer + way.pointer, worded[1], worded[2], f"/{shown}", None, way.clause.source)
-        pointer = next((writing.pointer + way.pointer for way in place.ways if way.pointer), writing.pointer)
+        pointer = next((writing.pointer + way.pointer for way in place.ways if way.pointer), writing.pointer + place.each_pointer)
         source = place.ways[0].clause.source if place.ways else place.source
         return Fault("field.missing", pointer, f"接收系统要求{shown}，记录中没有{pointer or '对应内容'}",
                      f"the recipient's contract requires {shown}, the record has no {pointer or 'value for it'}", f"/{shown}", None, source)
