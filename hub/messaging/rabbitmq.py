@@ -55,8 +55,12 @@ REST = 0.2
 #: Seconds that closing waits for the broker's goodbye.
 FAREWELL = 5.0
 
-#: AMQP's code for a queue that is not there.
-NOT_FOUND = 404
+#: AMQP's codes for a queue that is not there, and for what RabbitMQ cannot do and closes the whole connection for.
+NOT_FOUND, INTERNAL_ERROR = 404, 541
+
+#: How often a consumer may cost the connection, the second time while it alone was being tried, before its queue is
+#: taken for dead.
+STRIKES = 2
 
 
 class RabbitMQBroker:
@@ -605,7 +609,10 @@ class _Consumer:
         self.handler = handler
         self.prefetch = prefetch
         self.session: _Session | None = None
+        #: the queue has to be declared first
         self.missing = False
+        #: how often the connection was lost while this consumer was about to begin
+        self.strikes = 0
 
 
 class _ConsumerLink(_Link):
@@ -632,15 +639,13 @@ class _ConsumerLink(_Link):
         return self._closing
 
     def on_open(self, connection: Any) -> None:
-        with self._lock:
-            consumers = list(self._consumers)
-        for consumer in consumers:
-            self.attend(consumer)
+        for consumer in self._all():
+            if not consumer.strikes:
+                self.attend(consumer)
+        self.try_suspects()
 
     def on_lost(self) -> None:
-        with self._lock:
-            consumers = list(self._consumers)
-        for consumer in consumers:
+        for consumer in self._all():
             if consumer.session is not None:
                 consumer.session.forget()
                 consumer.session = None
@@ -656,6 +661,21 @@ class _ConsumerLink(_Link):
         connection = self._connection
         if connection is not None and connection.is_open:
             connection.ioloop.call_later(REST, lambda: self.attend(consumer))
+            connection.ioloop.call_later(REST, self.try_suspects)
+
+    def try_suspects(self) -> None:
+        """RabbitMQ closes the whole connection because of one dead queue and does not say which. Those that were about
+        to be consumed then are tried one at a time, once the others are served, so that the culprit shows."""
+        consumers = self._all()
+        if any(consumer.session is not None and not consumer.session.consuming for consumer in consumers):
+            return
+        suspect = next((one for one in consumers if one.strikes and one.session is None), None)
+        if suspect is not None:
+            self.attend(suspect)
+
+    def _all(self) -> list[_Consumer]:
+        with self._lock:
+            return list(self._consumers)
 
 
 class _Session:
@@ -666,13 +686,16 @@ class _Session:
         self._connection = connection
         self._consumer = consumer
         self._channel: Any = None
-        self._consuming = False
+        self.consuming = False
         #: what the handler holds, in the order of arrival, and what it has settled but the broker does not know yet
         self._held: dict[int, None] = {}
         self._lock = threading.Lock()
         self._settled: list[tuple[int, bool]] = []
-        connection.channel(on_open_callback=self._on_open)
-        connection.ioloop.call_later(link.dead_after, self._check)
+        if consumer.strikes >= STRIKES:
+            self._revive()
+        else:
+            connection.channel(on_open_callback=self._on_open)
+            connection.ioloop.call_later(link.dead_after, self._check)
 
     # -- becoming a consumer
     def _on_open(self, channel: Any) -> None:
@@ -696,7 +719,9 @@ class _Session:
         self._channel.basic_consume(self._consumer.name, self._on_message, callback=self._on_consuming)
 
     def _on_consuming(self, _answer: object) -> None:
-        self._consuming = True
+        self.consuming = True
+        self._consumer.strikes = 0
+        self._link.try_suspects()
 
     def _on_deleted(self, _method: object) -> None:
         """The broker has cancelled the consumer because its queue was deleted."""
@@ -706,7 +731,10 @@ class _Session:
     def _on_closed(self, _channel: Any, reason: Any) -> None:
         if not self._current:
             return
-        if getattr(reason, "reply_code", None) == NOT_FOUND:
+        code = getattr(reason, "reply_code", None)
+        if code == INTERNAL_ERROR and not self.consuming:
+            self._consumer.strikes += 1
+        if code == NOT_FOUND:
             self._consumer.missing = True
         elif not self._link.closing:
             log.warning("consuming %s was interrupted: %r", self._consumer.name, reason)
@@ -714,11 +742,16 @@ class _Session:
 
     def _check(self) -> None:
         """The broker had enough time to let us consume; a queue that did not is made anew."""
-        if self._current and not self._consuming and self._connection.is_open:
-            _Revival(self._connection, self._consumer.name, self._link.dead_after, self._on_revival)
+        if self._current and not self.consuming and self._connection.is_open:
+            self._revive()
 
-    def _on_revival(self, _revived: bool) -> None:
-        if self._current and not self._consuming:
+    def _revive(self) -> None:
+        _Revival(self._connection, self._consumer.name, self._link.dead_after, self._on_revival)
+
+    def _on_revival(self, revived: bool) -> None:
+        if revived:
+            self._consumer.strikes = 0
+        if self._current and not self.consuming:
             self._end()
 
     def _end(self) -> None:
