@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -93,6 +93,7 @@ class Contract:
             for name, port in service.ports.items():
                 self.ports[name] = self._port(name, port)
         self._schema = self._types()
+        self._names = frozenset(self._declared())
         self._lock = threading.Lock()
 
     def _port(self, name: str, port: Any) -> Port:
@@ -148,6 +149,25 @@ class Contract:
             return etree.XMLSchema(etree.fromstring(etree.tostring(driver), parser, base_url=str(self.path)))
         except etree.XMLSchemaParseError as problem:
             raise _broken(self.path, "wsdl.schema", str(problem)) from problem
+
+    def _declared(self) -> Iterator[str]:
+        """The name of every element that the types declare anywhere, in Clark notation."""
+        for schema in self._root.findall(f"{{{WSDL}}}types/{{{XSD}}}schema"):
+            target = schema.get("targetNamespace")
+            for element in schema.iter(f"{{{XSD}}}element"):
+                form = element.get("form", schema.get("elementFormDefault", "unqualified"))
+                if name := element.get("name"):
+                    yield f"{{{target}}}{name}" if target and (form == "qualified" or element.getparent() is schema) else name
+
+    def without_unknown(self, element: etree._Element) -> etree._Element | None:
+        """A copy without the elements (and what is in them) whose names the contract never heard of; None if there are none."""
+        known = copy.deepcopy(element)
+        unknown = [child for child in known.iter() if isinstance(child.tag, str) and child.tag not in self._names]
+        for child in unknown:
+            parent = child.getparent()
+            if parent is not None:
+                parent.remove(child)
+        return known if unknown else None
 
     def port(self, name: str, pointer: str = "") -> Port:
         """A port by name. Raises `ConfigError` naming those that there are."""

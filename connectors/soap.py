@@ -110,6 +110,9 @@ class Serve:
     action: Mapping[str, Literal["required", "matched", "ignored"]] = field(default_factory=dict)
     #: of the hub's answers; requests may come in any that `connectors.envelope` knows
     encoding: str = "UTF-8"
+    #: elements that the WSDL never heard of: a vendor's next version adds some. `carried`: they stay in the record, which
+    #: must fit the contract without them; `refused`: as the contract says to the letter
+    unknown_elements: Literal["carried", "refused"] = "refused"
     #: bytes of a request
     limit: int = 64 * 1024 * 1024
 
@@ -127,11 +130,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class FaultReading:
-    """What SOAP faults mean: by a code in the detail, else by the fault code's own name (`Server`, …)."""
+    """What SOAP faults mean: by a code in the detail, else by the reason's words, else by the fault code's own name."""
 
     code: str | None = None
     message: str | None = None
     table: Table = field(default_factory=dict)
+    #: for systems that say in words what others say by a code (`"*密码*": later`)
+    reasons: Table = field(default_factory=dict)
     codes: Table = field(default_factory=dict)
 
 
@@ -308,7 +313,7 @@ class SoapService:
                     value=unknown[0], names=unknown)
         operation, content = self._operation(port, message)
         self._check_action(operation, message.version, named.get("soapaction"), parameters.get("action"))
-        if operation.style == "document" and (faults := self._contract.validate(content)):
+        if operation.style == "document" and (faults := self._validate(content)):
             raise ProtocolFault(faults, version=message.version, status=_status(message.version, "Client"))
         parts = _parts_of(operation, content, message) if operation.style == "rpc" else {}
         user, password, digest = self._credentials(operation, message, parts)
@@ -317,6 +322,12 @@ class SoapService:
         else:
             payload = etree.tostring(content, encoding="unicode", with_tail=False).encode()
         return Incoming(self.agency, operation.name, payload, parts, user, password, message.version, digest)
+
+    def _validate(self, content: etree._Element) -> list[Fault]:
+        faults = self._contract.validate(content)
+        if faults and self._serve.unknown_elements == "carried" and (known := self._contract.without_unknown(content)) is not None:
+            return faults if self._contract.validate(known) else []
+        return faults
 
     def _operation(self, port: Port, message: envelope.Message) -> tuple[Operation, etree._Element]:
         by_name = {operation.request: operation for operation in port.operations.values()}
@@ -533,11 +544,12 @@ class _Said:
 class SoapConnector:
     """Calls agencies by SOAP as their `transport.yaml` says. One instance serves all endpoints and threads."""
 
-    def __init__(self, now: Callable[[], datetime] = _real_time, token: Callable[[int], bytes] = secrets.token_bytes) -> None:
-        """`now` gives real UTC time (nonces), `token` unguessable bytes."""
+    def __init__(self, now: Callable[[], datetime] = _real_time, token: Callable[[int], bytes] = secrets.token_bytes,
+                 wire: Wire | None = None) -> None:
+        """`now` gives real UTC time (nonces), `token` unguessable bytes, `wire` sends."""
         self._now = now
         self._token = token
-        self._wire = Wire()
+        self._wire = wire or Wire()
 
     def call(self, endpoint: Endpoint, parcel: Parcel, sessions: Sessions) -> Outcome:
         """Hand over one frozen rendition. Raises `ConfigError` only."""
@@ -837,7 +849,7 @@ class _Attempt:
         told = self._call.faults
         code = envelope.text(fault.detail, told.code)
         message = envelope.text(fault.detail, told.message) or fault.reason
-        verdict = _verdict(told.table, code) if code else None
+        verdict = (_verdict(told.table, code) if code else None) or _verdict(told.reasons, fault.reason)
         for name in (*reversed(fault.codes), *fault.codes[:1]):
             verdict = verdict or _verdict(told.codes, name)
         if verdict is None:
@@ -1029,7 +1041,7 @@ def _check_tables(call: Call) -> list[Fault]:
     """Bare verdicts are words of `OutcomeKind`, which the options' types cannot say for a choice of two."""
     tables: list[tuple[str, Mapping[str, Verdict | str]]] = [
         ("answer/table", call.answer.table), ("answer", {"otherwise": call.answer.otherwise}),
-        ("faults/table", call.faults.table), ("faults/codes", call.faults.codes)]
+        ("faults/table", call.faults.table), ("faults/reasons", call.faults.reasons), ("faults/codes", call.faults.codes)]
     for name, part in (("session", call.session), ("upload", call.upload), ("poll", call.poll)):
         if part is not None:
             tables.append((f"{name}/table", part.table))

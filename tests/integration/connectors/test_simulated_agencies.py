@@ -120,7 +120,7 @@ def test_the_same_xxid_with_other_content_is_refused(simulate: Callable[..., Sim
 
 
 def test_a_wrong_password_is_never_a_refusal_of_the_record(simulate: Callable[..., Simulated], sessions: MemorySessions) -> None:
-    for dialect in ("prison", "police", "city"):
+    for dialect in FACTS:
         outcome = call(dialect, simulate(dialect), MemorySessions(), password="wrong")
         assert outcome.kind is OutcomeKind.LATER, (dialect, outcome)
 

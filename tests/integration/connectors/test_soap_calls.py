@@ -190,6 +190,7 @@ class TestEndings:
         (500, fault("s:Client"), "text/xml", OutcomeKind.REFUSED),
         (500, fault("s:Client.Schema"), "text/xml", OutcomeKind.REFUSED),
         (500, fault("s:MustUnderstand"), "text/xml", OutcomeKind.REFUSED),
+        (500, fault("s:Client", text="身份验证失败：用户名或密码错误"), "text/xml", OutcomeKind.LATER),
         (503, b"busy", "text/html", OutcomeKind.LATER),
         (502, b"bad gateway", "text/html", OutcomeKind.UNKNOWN),
         (504, b"timeout", "text/html", OutcomeKind.UNKNOWN),

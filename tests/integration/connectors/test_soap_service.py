@@ -172,6 +172,15 @@ class TestCourt:
         response = court.post(notice(body=body))
         assert (response.status_code, rules(response)) == (500, [(rule, place)])
 
+    def test_an_element_that_the_contract_never_heard_of_is_carried_along(self, court: Door, serve: Serve) -> None:
+        more = NOTICE.replace("<Sex>", "<Height><cm>170</cm></Height><Sex>").replace("</execution>", '<x:y xmlns:x="urn:x"/></execution>')
+        assert court.post(notice(body=more)).status_code == 200
+        assert envelope.text(etree.fromstring(court.received[0].payload), "execution/Defendants/Defendant/Height/cm") == "170"
+        wrong = court.post(notice(body=more.replace("<Sex>女</Sex>", "")))
+        assert rules(wrong)[0] == ("schema.content", "/SubmitExecution/execution/Defendants/Defendant/Height")
+        strict = Door("court", serve, COURT_DONE, unknown_elements="refused")
+        assert strict.post(notice(body=more)).status_code == 500
+
     @pytest.mark.parametrize(("body", "rule", "code"), [
         (b"", "xml.malformed", "Client"),
         (b"{}", "xml.malformed", "Client"),
