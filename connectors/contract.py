@@ -144,7 +144,7 @@ class Contract:
                 attributes["namespace"] = schema.get("targetNamespace", "")
             etree.SubElement(driver, f"{{{XSD}}}import", attributes)
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-        parser.resolvers.add(_Embedded(texts))
+        parser.resolvers.add(_Embedded(texts, self.path.absolute().parent))
         try:
             return etree.XMLSchema(etree.fromstring(etree.tostring(driver), parser, base_url=str(self.path)))
         except etree.XMLSchemaParseError as problem:
@@ -214,13 +214,18 @@ class Contract:
 
 
 class _Embedded(etree.Resolver):
-    def __init__(self, texts: Mapping[str, str]) -> None:
+    """Gives the schemas of the WSDL by their made-up names; other files are found beside the WSDL."""
+
+    def __init__(self, texts: Mapping[str, str], folder: Path) -> None:
         super().__init__()
         self._texts = texts
+        self._folder = folder
 
     def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # type: ignore[override]
-        text = self._texts.get((system_url or "").rpartition("/")[2])
-        return None if text is None else self.resolve_string(text, context)  # type: ignore[call-arg]
+        name = (system_url or "").rpartition("/")[2]
+        if name not in self._texts:
+            return None
+        return self.resolve_string(self._texts[name], context, base_url=str(self._folder / name))
 
 
 def _broken(path: Path, rule: str, why: str) -> ConfigError:
