@@ -1,4 +1,8 @@
-"""The tables. The database is the truth (P5); everything that must survive a crash stands in one of these."""
+"""The tables. The database is the truth (P5); everything that must survive a crash stands in one of these.
+
+What others write is `Text`, never of a limited length: PostgreSQL refuses a row for one character too many, and then an
+answer of a recipient's system could not be recorded. Only what the hub itself makes or has checked has a length.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +66,8 @@ submission = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("channel", String(16), nullable=False),  # http, soap
     Column("dialect", String(64)),
-    Column("operation", String(64)),
-    Column("media_type", String(200)),
+    Column("operation", Text),
+    Column("media_type", Text),
     Column("raw", LargeBinary, nullable=False),
     Column("raw_size", BigInteger, nullable=False),
     Column("status", String(16), nullable=False),  # accepted, refused
@@ -114,7 +118,7 @@ transfer = Table(
     Column("parked", Boolean, nullable=False),
     Column("status", String(16), nullable=False),
     Column("mapping", String(200)),
-    Column("label", String(200)),
+    Column("label", Text),
     Column("in_reply_to", String(40)),
     Column("message_key", String(200)),
     Column("accepted_at", Utc, nullable=False),
@@ -130,9 +134,9 @@ transfer_document = Table(
     Column("transfer_id", ForeignKey("transfer.id"), primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("sha256", String(64), nullable=False),
-    Column("title", String(500), nullable=False),
-    Column("kind", String(200)),
-    Column("media_type", String(200), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("kind", Text),
+    Column("media_type", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
 )
 Index("ix_transfer_document_sha", transfer_document.c.sha256)
@@ -141,7 +145,7 @@ document = Table(
     "document", metadata,
     Column("sha256", String(64), primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("media_type", String(200), nullable=False),
+    Column("media_type", Text, nullable=False),
     Column("stored_at", Utc, nullable=False),
 )
 
@@ -164,7 +168,7 @@ delivery = Table(
     Column("lease_until", Utc),
     Column("due_at", Utc, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("reference", String(200)),
+    Column("reference", Text),
     Column("rendition_id", String(40)),
     Column("reason", Json),  # why it is parked, unknown, or tried again: {rule, zh, en, ...}
     Column("delivered_at", Utc),
@@ -210,7 +214,7 @@ attempt = Table(
     Column("started_at", Utc, nullable=False),
     Column("finished_at", Utc),
     Column("outcome", String(16)),
-    Column("code", String(80)),
+    Column("code", Text),
     Column("message", Text),
     Column("answer", LargeBinary),
 )
@@ -221,7 +225,7 @@ receipt = Table(
     Column("delivery_id", ForeignKey("delivery.id"), nullable=False, unique=True),
     Column("outcome", String(16), nullable=False),  # accepted, returned
     Column("reason", Text),
-    Column("number", String(200)),
+    Column("number", Text),
     Column("given_by", String(64), nullable=False),
     Column("strength", String(16), nullable=False),  # recorded, attested, signed
     Column("signature", Text),
@@ -314,6 +318,6 @@ upload_progress = Table(
     Column("agency", String(64), primary_key=True),
     Column("delivery_id", String(40), primary_key=True),
     Column("sha256", String(64), primary_key=True),
-    Column("upload", String(200), nullable=False),
+    Column("upload", Text, nullable=False),
     Column("received", BigInteger, nullable=False),
 )
