@@ -14,13 +14,6 @@ from typing import Any
 
 import flask
 from a2wsgi import WSGIMiddleware
-from connexion import FlaskApp
-from connexion.datastructures import MediaTypeDict
-from connexion.exceptions import OAuthProblem
-from connexion.lifecycle import ConnexionRequest, ConnexionResponse
-from connexion.options import SwaggerUIOptions
-from connexion.resolver import Resolver
-from connexion.security import NO_VALUE, AbstractSecurityHandler
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -29,6 +22,17 @@ from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
 
 from hub.api.answering import answer_checks, answer_validator
 from hub.api.bundle import contract
+from hub.api.framework import (
+    NO_VALUE,
+    AbstractSecurityHandler,
+    ConnexionRequest,
+    ConnexionResponse,
+    FlaskApp,
+    MediaTypeDict,
+    OAuthProblem,
+    Resolver,
+    SwaggerUIOptions,
+)
 from hub.api.handlers import Handlers
 from hub.api.limit import SizeLimit
 from hub.api.problems import HANDLERS, NotAcceptable, http_error

@@ -51,7 +51,8 @@ class SizeLimit:
         if body is None:
             await self._refuse(scope, headers, None, send)
             return
-        whole = {**scope, "headers": [*scope["headers"], (b"content-length", str(len(body)).encode())]}
+        others = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
+        whole = {**scope, "headers": [*others, (b"content-length", str(len(body)).encode())]}
         await self._app(whole, _once(body, receive), send)
 
     async def _gathered(self, receive: Receive) -> bytes | None:

@@ -9,12 +9,11 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connexion.exceptions import ProblemException
-from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from starlette.exceptions import HTTPException
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from hub.api.framework import ConnexionRequest, ConnexionResponse, ProblemException
 from hub.domain.faults import Fault, HubError
 
 log = logging.getLogger(__name__)
@@ -57,8 +56,10 @@ class Unavailable(HubError):
 
 def language_of(accept_language: str | None) -> str:
     """`en` where English is preferred to Chinese, else `zh`."""
-    wanted = parse_accept_header(accept_language, LanguageAccept)
-    return wanted.best_match(["zh", "en"], default="zh")
+    for wanted, quality in parse_accept_header(accept_language, LanguageAccept):
+        if quality > 0 and (primary := wanted.partition("-")[0].lower()) in ("zh", "en"):
+            return primary
+    return "zh"
 
 
 def problem_body(status: int, faults: Iterable[Fault], language: str, detail: str | None = None, **more: Any) -> dict[str, Any]:

@@ -14,16 +14,13 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connexion.lifecycle import ConnexionRequest
-from connexion.validators import AbstractRequestBodyValidator, ParameterValidator
 from starlette.types import Message, Receive, Scope
 
 from hub.api.bundle import json_schema
 from hub.api.checking import checker
+from hub.api.framework import ROUTING_CONTEXT, AbstractRequestBodyValidator, ConnexionRequest, ParameterValidator
 from hub.domain.faults import Fault, Malformed
 
-#: Marks the schema of a request body with the operation and media type that it belongs to; only in Connexion's copy.
-MARK = "x-body"
 #: Nothing that people hand over nests deeper; deeper JSON is meant to exhaust somebody's stack.
 DEEPEST = 64
 #: In JSON, the escapes that can make what XML and PostgreSQL cannot hold: control characters, half pairs, U+FFFE/F.
@@ -97,23 +94,20 @@ def _malformed(rule: str, pointer: str, zh: str, en: str) -> Malformed:
 
 
 # ------------------------------------------------------------------ bodies
-def body_checks(contract: Mapping[str, Any]) -> dict[str, Check]:
-    """A check for each JSON or form body of the contract, and the mark of its operation put on Connexion's copy of it.
+def body_checks(contract: Mapping[str, Any]) -> dict[str, tuple[str, Check]]:
+    """operationId → media type and check of its JSON or form body. Operations that take raw bytes have none."""
+    return {
+        operation["operationId"]: (media_type, checker(json_schema(_envelope(content["schema"], contract)), "request"))
+        for path in contract["paths"].values() for operation in path.values() if isinstance(operation, dict)
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items()
+        if content["schema"].get("format") != "binary"
+    }
 
-    `contract` is changed: the schema of each request body gets `MARK`.
-    """
-    checks: dict[str, Check] = {}
-    for path in contract["paths"].values():
-        for operation in path.values():
-            if not isinstance(operation, dict):
-                continue
-            for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-                mark = f"{operation['operationId']} {media_type}"
-                schema = content["schema"]
-                if schema.get("format") != "binary":
-                    checks[mark] = checker(json_schema(_envelope(schema, contract)), "request")
-                content["schema"] = {**schema, MARK: mark} if "$ref" not in schema else {"allOf": [schema], MARK: mark}
-    return checks
+
+def operation_id(scope: Scope) -> str:
+    """The operation that Connexion has found for a request."""
+    found: str = scope["extensions"][ROUTING_CONTEXT]["operation_id"]
+    return found
 
 
 def _envelope(schema: Mapping[str, Any], contract: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -126,18 +120,17 @@ def _envelope(schema: Mapping[str, Any], contract: Mapping[str, Any]) -> Mapping
     return {**one, "properties": {**one["properties"], by: {"type": "string", "maxLength": 60}, "record": {"type": "object"}}}
 
 
-def body_validator(checks: Mapping[str, Check]) -> type[AbstractRequestBodyValidator]:
+def body_validator(checks: Mapping[str, tuple[str, Check]]) -> type[AbstractRequestBodyValidator]:
     """The class that Connexion makes anew for each request with a body, whatever its media type."""
 
     class BodyValidator(AbstractRequestBodyValidator):  # type: ignore[misc]
         async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
-            mark = self._schema.get(MARK, "")
-            check = checks.get(mark)
-            if check is None:
+            if operation_id(scope) not in checks:
                 return receive, scope
+            media_type, check = checks[operation_id(scope)]
             messages = [message async for message in _messages(receive)]
             raw = b"".join(message.get("body", b"") for message in messages)
-            faults = check(_form(raw) if mark.endswith("x-www-form-urlencoded") else read_json(raw))
+            faults = check(_form(raw) if media_type.endswith("x-www-form-urlencoded") else read_json(raw))
             if faults:
                 raise Malformed(faults)
             replay = iter(messages)
