@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import requests
 import uvicorn
 from sqlalchemy import text
 
@@ -31,6 +32,7 @@ from hub.process import Process
 from hub.settings import Settings
 from hub.store import queries
 from hub.store.database import Database
+from simulators.hub_client import HubRefused
 
 SCHEMA = "santong_demo"
 #: The story is told in compressed time, and so are the pauses between attempts.
@@ -80,7 +82,7 @@ def run(settings: Settings, *, resume: bool, stay: bool, port: int, commands: di
         finally:
             server.stop()
             process.stop()
-    except (CastFailed, StoryStuck) as error:
+    except (CastFailed, StoryStuck, HubRefused, requests.RequestException) as error:
         print(f"演示中断：{error}" if language == "zh" else f"the demo stopped: {error}", file=sys.stderr)
         cast.stop(state.actors)
         return 1

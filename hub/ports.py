@@ -397,7 +397,7 @@ class Unit(Protocol):
         """The last transfer of one of the exchanges about this person (in this case, if one is given)."""
 
     def about(self, person: str, case: str | None) -> list[StoredTransfer]:
-        """Every transfer about this person in this case, in order of acceptance."""
+        """Every transfer about this person (in this case, if one is given), in order of acceptance."""
 
     def amend_record(self, transfer: str, record: Mapping[str, Any]) -> None: ...
 

@@ -177,9 +177,11 @@ class Unit:
         return _transfer(row) if row else None
 
     def about(self, person: str, case: str | None) -> list[StoredTransfer]:
-        """Every transfer about this person in this case, in order of acceptance."""
-        rows = self._db.execute(select(t.transfer).where(t.transfer.c.person_id == person, t.transfer.c.case_id == case).order_by(t.transfer.c.seq))
-        return [_transfer(row) for row in rows]
+        """Every transfer about this person (in this case, if one is given), in order of acceptance."""
+        query = select(t.transfer).where(t.transfer.c.person_id == person)
+        if case is not None:
+            query = query.where(t.transfer.c.case_id == case)
+        return [_transfer(row) for row in self._db.execute(query.order_by(t.transfer.c.seq))]
 
     def amend_record(self, transfer: str, record: Mapping[str, Any]) -> None:
         self._db.execute(update(t.transfer).where(t.transfer.c.id == transfer).values(record=dict(record)))
