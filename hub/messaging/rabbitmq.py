@@ -139,6 +139,7 @@ class _Link:
         self._lock = threading.Condition()
         self._connection: Any = None
         self._attempting = True
+        self._reported = False
         self._closing = False
         self._posted: deque[Callable[[], None]] = deque()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -195,6 +196,9 @@ class _Link:
         def on_open(connection: Any) -> None:
             nonlocal opened
             opened = True
+            if self._reported:
+                log.warning("%s: connected to %s:%s again", self.name, parameters.host, parameters.port)
+            self._reported = False
             if self._closing:
                 connection.close()
             else:
@@ -202,7 +206,10 @@ class _Link:
 
         def on_end(connection: Any, reason: object) -> None:
             if not self._closing:
-                log.warning("%s: no connection to %s:%s: %r", self.name, parameters.host, parameters.port, reason)
+                # Once for a loss; the attempts that follow are of interest to few.
+                level = logging.DEBUG if self._reported else logging.WARNING
+                log.log(level, "%s: no connection to %s:%s: %r", self.name, parameters.host, parameters.port, reason)
+                self._reported = True
             connection.ioloop.stop()
 
         connection = pika.SelectConnection(
