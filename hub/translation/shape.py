@@ -67,12 +67,10 @@ def _has(schema: Schema, path: str, root: Schema) -> bool:
     here: list[Schema] = [schema]
     for step in path.split("."):
         name = step.removesuffix("[]")
-        below: list[Schema] = []
-        for one in _alternatives(here, root):
-            if name in one.get("properties", {}):
-                below.append(one["properties"][name])
-            elif "properties" not in one and one.get("additionalProperties", True) is not False and one.get("type", "object") == "object" and "x-text" not in one:
-                return True
+        parts = _alternatives(here, root)
+        below: list[Schema] = [one["properties"][name] for one in parts if name in one.get("properties", {})]
+        if not any("properties" in one for one in parts) and all(one.get("type", "object") == "object" for one in parts):
+            return True  # an object of which the schema says nothing more
         if not below:
             return False
         here = [item for one in _alternatives(below, root) if (item := one.get("items")) is not None] if step.endswith("[]") else below

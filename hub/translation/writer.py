@@ -336,7 +336,8 @@ class Writer:
         if place.element is not None and place.element.content.simple is None:
             self._say(line.file, line.line, "foreign.not-text", f"“{foreign}”含有下级元素，不能写文字", f"{foreign!r} has elements below it and takes no text")
             return
-        place.ways, place.source = tuple(ways), line.source
+        place.ways = tuple(ways)
+        place.source = place.source if place.each else line.source
         place.absent = next((str(way.clause.get("absent")) for way in ways if "absent" in way.clause.keys), None)
         place.simple = place.element.content.simple if place.element else None
 
@@ -363,6 +364,12 @@ class Writer:
                     file, _, line = place.source.rpartition(":")
                     self._say(file, int(line), "foreign.not-covered", f"WSDL要求“{element.name}/{required.name}”，但没有任何行写出",
                               f"the WSDL requires {element.name}/{required.name}, but no line writes it")
+            present = {attribute.name for attribute in place.attributes}
+            for attribute in element.content.attributes.values():
+                if attribute.required and attribute.name not in present:
+                    file, _, line = place.source.rpartition(":")
+                    self._say(file, int(line), "foreign.not-covered", f"WSDL要求“{element.name}/@{attribute.name}”，但没有任何行写出",
+                              f"the WSDL requires {element.name}/@{attribute.name}, but no line writes it")
         declared = "".join(f' xmlns{":" + prefix[:-1] if prefix else ""}="{namespace}"' for namespace, prefix in prefixes.items() if namespace)
         if self._nil:
             declared += f' xmlns:xsi="{XSI}"'
