@@ -354,7 +354,9 @@ class Unit(Protocol):
         """The case of a normalised number, if the hub has one."""
 
     def find_person(self, id_number: str | None, name: str | None, case: str | None) -> str | None:
-        """The person of an ID number, or the provisional one of that name in that case, if the hub knows one."""
+        """The person of an ID number, or the provisional one of that name in that case, if the hub knows one.
+
+        With a number, a namesake who has another number is not meant."""
 
     def case_number(self, case: str) -> str | None: ...
 

@@ -26,6 +26,8 @@ from hub.translation import Blob, Dialect, Item, Message
 
 #: The longest key, in characters, that an agency may give its message.
 KEY_LIMIT = 200
+#: No case number is longer, in characters; what is, came with a faulty record that is parked without a case.
+CASE_NUMBER_LIMIT = 200
 #: The rule under which a delivery waits for the decision's day of effect.
 NOT_IN_FORCE = "case.not-in-force"
 #: The rule by which a dialect says whether a message is refused of which every record would have to wait.
@@ -356,14 +358,17 @@ def _cases_and_persons(unit: Unit, pieces: Sequence[Piece]) -> list[tuple[str | 
         number = value_at(piece.record, "case.number")
         if piece.case:
             cases[n] = piece.case
-        elif isinstance(number, str):
+        elif isinstance(number, str) and len(number) <= CASE_NUMBER_LIMIT:
             cases[n] = unit.case_for(number)
         else:
             cases[n] = None if piece.parked else unit.case_for(None)
+    keys = [person_key(piece.record) for piece in pieces]
+    # A provisional person who is given a number is written to: whoever is known is locked first, in order.
+    unit.lock_persons(known for n, key in enumerate(keys) if (known := unit.find_person(*key, cases[n])))
     persons: dict[int, str | None] = {}
-    for n, piece in sorted(enumerate(pieces), key=lambda entry: str(value_at(entry[1].record, "person.id_number"))):
+    for n, piece in sorted(enumerate(pieces), key=lambda entry: tuple(map(str, keys[entry[0]]))):
         case = cases[n]
-        id_number, name = person_key(piece.record)
+        id_number, name = keys[n]
         if piece.person:
             persons[n] = piece.person
         elif case is None or (id_number is None and name is None):

@@ -30,6 +30,8 @@ from hub.ports import Clock, Ids, KeyTaken
 from hub.store import tables as t
 
 _OUTSTANDING = [state.value for state in OUTSTANDING]
+#: Characters of a person's name that are kept for finding that person (`person.name`, `provisional_person.name`).
+NAME_LENGTH = 200
 
 
 class Unit:
@@ -87,13 +89,10 @@ class Unit:
     def find_person(self, id_number: str | None, name: str | None, case: str | None) -> str | None:
         """The person of an ID number, or the provisional one of that name in that case, if the hub knows one."""
         if id_number is not None:
-            found = self._db.execute(select(t.person.c.id).where(t.person.c.id_number == id_number)).scalar()
-            if found:
-                return cast(str, found)
-        if case is None:
-            return None
-        return self._db.execute(select(t.provisional.c.person_id).where(
-            t.provisional.c.case_id == case, t.provisional.c.name == (name or ""))).scalar()
+            found = self._by_id_number(id_number)
+            if found is not None:
+                return found
+        return self._waiting(name, case, of_any_number=id_number is None) if case is not None else None
 
     def _new_case(self, number: str | None) -> str:
         found = self._ids.new("cas")
@@ -111,28 +110,49 @@ class Unit:
 
         When the ID number of a provisional person becomes known, that person keeps the hub's id and is provisional no more.
         """
-        waiting = self._db.execute(select(t.provisional.c.person_id).where(
-            t.provisional.c.case_id == case, t.provisional.c.name == (name or ""))).scalar()
+        waiting = self._waiting(name, case, of_any_number=id_number is None)
         if id_number is None:
             return waiting or self._new_provisional(name, case)
-        found = self._db.execute(select(t.person.c.id).where(t.person.c.id_number == id_number)).scalar()
+        found = self._by_id_number(id_number)
         if found is None and waiting is not None and self._adopt(waiting, id_number):
-            return cast(str, waiting)
+            return waiting
         if found is None:
-            self._insert_if_new(t.person, {"id": self._ids.new("per"), "id_number": id_number, "name": name, "provisional": False,
+            self._insert_if_new(t.person, {"id": self._ids.new("per"), "id_number": id_number, "name": _named(name), "provisional": False,
                                            "created_at": self._clock.technical()})
-            found = self._db.execute(select(t.person.c.id).where(t.person.c.id_number == id_number)).scalar_one()
-        return cast(str, found)
+            found = self._by_id_number(id_number)
+            assert found is not None
+        return found
+
+    def _by_id_number(self, id_number: str) -> str | None:
+        return self._db.execute(select(t.person.c.id).where(t.person.c.id_number == id_number)).scalar()
+
+    def _waiting(self, name: str | None, case: str, of_any_number: bool) -> str | None:
+        """The person known by name only in this case. Who has an ID number meanwhile is another one's namesake, unless
+        the record that is asked for names no number at all (`of_any_number`)."""
+        query = select(t.provisional.c.person_id).join(t.person, t.person.c.id == t.provisional.c.person_id).where(
+            t.provisional.c.case_id == case, t.provisional.c.name == (_named(name) or ""))
+        if not of_any_number:
+            query = query.where(t.person.c.provisional)
+        return self._db.execute(query).scalar()
 
     def _adopt(self, person: str, id_number: str) -> bool:
-        done = self._db.execute(update(t.person).where(t.person.c.id == person, t.person.c.provisional)
-                                .values(id_number=id_number, provisional=False))
+        """Give a provisional person its number. False when somebody else was given the number in the same moment."""
+        try:
+            with self._db.begin_nested():
+                done = self._db.execute(update(t.person).where(t.person.c.id == person, t.person.c.provisional)
+                                        .values(id_number=id_number, provisional=False))
+        except IntegrityError:
+            return False
         return done.rowcount == 1
 
     def _new_provisional(self, name: str | None, case: str) -> str:
-        found = self._ids.new("per")
-        self._db.execute(insert(t.person).values(id=found, id_number=None, name=name, provisional=True, created_at=self._clock.technical()))
-        self._db.execute(insert(t.provisional).values(case_id=case, name=name or "", person_id=found))
+        made = self._ids.new("per")
+        self._db.execute(insert(t.person).values(id=made, id_number=None, name=_named(name), provisional=True, created_at=self._clock.technical()))
+        self._insert_if_new(t.provisional, {"case_id": case, "name": _named(name) or "", "person_id": made})
+        found = self._waiting(name, case, of_any_number=True)
+        assert found is not None
+        if found != made:  # another notice of the same case told of the same person in the same moment
+            self._db.execute(t.person.delete().where(t.person.c.id == made))
         return found
 
     def person_known(self, person: str) -> bool:
@@ -450,6 +470,11 @@ class Unit:
     def _insert_if_new(self, table: Any, values: Mapping[str, Any]) -> None:
         dialect = sqlite if self._sqlite else postgresql
         self._db.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def _named(name: str | None) -> str | None:
+    """A name as long as the columns hold. What is longer came with a faulty record, which is parked as it was written."""
+    return name[:NAME_LENGTH] if name is not None else None
 
 
 def _submission(row: Row[Any]) -> StoredSubmission:
