@@ -968,9 +968,23 @@ def _put(parent: etree._Element, order: Sequence[str], local: str, text: str | N
 
 
 # ---------------------------------------------------------------- configuration
+#: Sections that were read, by the identity of what they were read from, which is kept so that it stays the same: reading
+#: one takes longer than a call's own work.
+_read: dict[int, tuple[Mapping[str, object], SoapOptions]] = {}
+#: How many are kept; there are a few for each dialect.
+_READ_LIMIT = 256
+
+
 def _load(given: Mapping[str, object], folder: Path | None) -> tuple[SoapOptions, Contract]:
-    """The section and its contract. Raises `ConfigError`."""
-    loaded = options.read(SoapOptions, given, "/soap")
+    """The section and its contract. A section may not change once it was used. Raises `ConfigError`."""
+    known = _read.get(id(given))
+    if known is not None and known[0] is given:
+        loaded = known[1]
+    else:
+        loaded = options.read(SoapOptions, given, "/soap")
+        if len(_read) >= _READ_LIMIT:
+            _read.clear()
+        _read[id(given)] = (given, loaded)
     if folder is None:
         raise ConfigError([Fault("option.folder", "/soap/wsdl", zh="SOAP需要方言目录（WSDL在其中）", en="SOAP needs the dialect's folder, where the WSDL lies")])
     return loaded, contract(folder / loaded.wsdl)

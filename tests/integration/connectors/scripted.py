@@ -61,6 +61,7 @@ def scripted_servers() -> Iterator[Callable[[Callable[[Got], Any]], Script]]:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65536  # one packet for an answer; two would wait for the peer's delayed acknowledgement
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -89,6 +90,7 @@ def scripted_servers() -> Iterator[Callable[[Callable[[Got], Any]], Script]]:
                     self._drip(content)
                 else:
                     self.wfile.write(content)
+                    self.wfile.flush()
 
             def _drip(self, content: bytes) -> None:
                 """A byte each 50 ms: no pause is long, the whole never ends."""
