@@ -211,8 +211,12 @@ class Unit:
             parked=False, faults=[], record=dict(record), case_id=case, person_id=person))
 
     def refresh_status(self, transfer: str, wants_receipt: bool) -> str:
-        """Work out the transfer's status from its deliveries and keep it."""
-        row = self._db.execute(select(t.transfer.c.parked, t.transfer.c.status).where(t.transfer.c.id == transfer)).one()
+        """Work out the transfer's status from its deliveries and keep it.
+
+        The row is locked first: of two deliveries that end in the same moment, the later one must see both.
+        """
+        query = select(t.transfer.c.parked, t.transfer.c.status).where(t.transfer.c.id == transfer)
+        row = self._db.execute(query if self._sqlite else query.with_for_update(key_share=True)).one()
         rows = self._db.execute(select(t.delivery.c.role, t.delivery.c.status).where(t.delivery.c.transfer_id == transfer))
         status = transfer_status(row.parked, [(r.role, DeliveryState(r.status)) for r in rows], wants_receipt)
         if status != row.status:
