@@ -432,8 +432,9 @@ class Unit(Protocol):
     def hurry(self, delivery: str) -> None:
         """A delivery that waits for its next attempt is due now."""
 
-    def take_ready(self, now: datetime, lease_until: datetime, limit: int) -> list[Release]:
-        """Release what is due: to be called (`ready`), or to be asked about (`submitted`)."""
+    def take_ready(self, now: datetime, lease_until: datetime, limit: int, window: int) -> list[Release]:
+        """Release what is due: to be called (`ready`), or to be asked about (`submitted`); `limit` at most in all, and
+        no more than `window` notes out to one recipient."""
 
     def unrelease(self, releases: Iterable[Release], due: datetime) -> None:
         """Take back what the broker did not take. What a worker has begun meanwhile is left alone."""

@@ -19,8 +19,12 @@ from hub.ports import Frame
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a release note may take to reach a worker. Long enough for a worker's whole prefetch to be worked off.
+#: Seconds that a release note may take to reach a worker. Where a slow recipient's notes wait longer, they are released
+#: again; the old notes are dropped unread, and `WINDOW` bounds how many there are.
 RELEASE_LEASE = 60.0
+#: Notes to one recipient that may be out at once: more than its workers of a few processes can work on, and few enough
+#: that the backlog of a dead one stays in the store (P4).
+WINDOW = 100
 #: Seconds to wait before a delivery is released again that the broker did not take.
 BROKER_PAUSE = 1.0
 BATCH = 200
@@ -34,7 +38,7 @@ def dispatch(hub: Hub) -> int:
     """Release one batch of what is due. Returns how many were published."""
     now = hub.clock.technical()
     with hub.store.begin() as unit:
-        releases = unit.take_ready(now, now + timedelta(seconds=RELEASE_LEASE), BATCH)
+        releases = unit.take_ready(now, now + timedelta(seconds=RELEASE_LEASE), BATCH, WINDOW)
     if not releases:
         return 0
     crashpoints.reach("dispatch.after-release")
@@ -46,7 +50,7 @@ def dispatch(hub: Hub) -> int:
         for queue in {queue_of(release.recipient) for release in lost}:
             hub.broker.declare(queue)
         with hub.store.begin() as unit:
-            unit.unrelease(lost, now + timedelta(seconds=BROKER_PAUSE))
+            unit.unrelease(lost, hub.clock.technical() + timedelta(seconds=BROKER_PAUSE))
     crashpoints.reach("dispatch.after-publish")
     return len(releases) - len(lost)
 

@@ -289,15 +289,27 @@ class Unit:
             self._db.execute(update(t.delivery).where(t.delivery.c.id == following).values(
                 status=DeliveryState.READY.value, due_at=self._clock.technical()))
 
-    def take_ready(self, now: datetime, lease_until: datetime, limit: int) -> list[Release]:
-        """Release what is due: to be called (`ready`), or to be asked about (`submitted`)."""
+    def take_ready(self, now: datetime, lease_until: datetime, limit: int, window: int) -> list[Release]:
+        """Release what is due: to be called (`ready`), or to be asked about (`submitted`).
+
+        No recipient has more than `window` notes out, so that the backlog of one that is dead or slow neither fills the
+        broker nor stands before what is due for the others.
+        """
+        out = {row.recipient: row.n for row in self._db.execute(
+            select(t.delivery.c.recipient, func.count().label("n"))
+            .where(t.delivery.c.status.in_([DeliveryState.RELEASED.value, DeliveryState.ATTEMPTING.value])).group_by(t.delivery.c.recipient))}
         due = select(t.delivery.c.id, t.delivery.c.recipient, t.delivery.c.release).where(
-            t.delivery.c.status.in_([DeliveryState.READY.value, DeliveryState.SUBMITTED.value]), t.delivery.c.due_at <= now)
-        rows = self._db.execute(self._locking(due.order_by(t.delivery.c.due_at, t.delivery.c.seq).limit(limit), skip=True)).all()
-        for row in rows:
-            self._db.execute(update(t.delivery).where(t.delivery.c.id == row.id).values(
-                status=DeliveryState.RELEASED.value, release=row.release + 1, lease_until=lease_until))
-        return [Release(row.id, row.recipient, row.release + 1) for row in rows]
+            t.delivery.c.status.in_([DeliveryState.READY.value, DeliveryState.SUBMITTED.value]), t.delivery.c.due_at <= now,
+            t.delivery.c.recipient.not_in([recipient for recipient, n in out.items() if n >= window]))
+        taken = []
+        for row in self._db.execute(self._locking(due.order_by(t.delivery.c.due_at, t.delivery.c.seq).limit(limit), skip=True)):
+            out[row.recipient] = out.get(row.recipient, 0) + 1
+            if out[row.recipient] <= window:
+                taken.append(row)
+        if taken:
+            self._db.execute(update(t.delivery).where(t.delivery.c.id.in_([row.id for row in taken])).values(
+                status=DeliveryState.RELEASED.value, release=t.delivery.c.release + 1, lease_until=lease_until))
+        return [Release(row.id, row.recipient, row.release + 1) for row in taken]
 
     def unrelease(self, releases: Iterable[Release], due: datetime) -> None:
         """Take back what the broker did not take. What a worker has begun meanwhile is left alone."""
@@ -310,11 +322,11 @@ class Unit:
         return self._back_to_line(and_(t.delivery.c.status == DeliveryState.RELEASED.value, t.delivery.c.lease_until < now), now)
 
     def _back_to_line(self, where: Any, due: datetime) -> int:
-        back = 0
+        # What somebody else holds is being worked on: two sweeps, or a sweep and a dispatch, never wait for each other.
+        rows = self._db.execute(self._locking(select(t.delivery.c.id).where(where).order_by(t.delivery.c.seq), skip=True)).scalars().all()
         for column, state in ((t.delivery.c.reference.is_(None), DeliveryState.READY), (t.delivery.c.reference.is_not(None), DeliveryState.SUBMITTED)):
-            done = self._db.execute(update(t.delivery).where(where, column).values(status=state.value, due_at=due, lease_until=None))
-            back += done.rowcount
-        return back
+            self._db.execute(update(t.delivery).where(t.delivery.c.id.in_(rows), column).values(status=state.value, due_at=due, lease_until=None))
+        return len(rows)
 
     def expired_attempts(self, now: datetime, limit: int = 100) -> list[StoredDelivery]:
         """Attempts whose worker did not come back in time: their outcome is unknown."""
