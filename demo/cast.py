@@ -113,7 +113,8 @@ def start(system: str, folder: Path, *, hub: str, user: str, password: str, hub_
     until = time.monotonic() + START_TIMEOUT
     while time.monotonic() < until:
         for line in _lines(said, before):
-            if line.startswith("{") and (ready := json.loads(line)).get("ready"):
+            if line.startswith('{"ready"'):
+                ready = json.loads(line)
                 return Actor(system, agency, process.pid, ready["url"], ready["port"], user, password)
         if process.poll() is not None:
             break

@@ -135,7 +135,7 @@ def _cast(hub: Hub, state: State, folder: Path, url: str, commands: dict[str, st
         elif system == "rest":
             user, password = "hub", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         else:
-            user, password = hub.agencies[agency_id].reach[0].user or "hub", secrets.token_urlsafe(12)
+            user, password = hub.agencies[agency_id].reach[0].user or "hub", secrets.token_hex(12)
         actor = cast.start(system, folder, hub=url, user=user, password=password, command=commands.get(system), port=known.port if known else 0,
                            hub_user=client["soap_user"] if calls_by_soap else client["client_id"],
                            hub_password=client["soap_password"] if calls_by_soap else client["client_secret"])

@@ -26,9 +26,9 @@ def issue(hub: Hub, agency: str, soap_user: str | None = None, soap_password: st
     issued = {
         "agency": agency,
         "client_id": f"{agency}.{secrets.token_hex(4)}",
-        "client_secret": secrets.token_urlsafe(32),
+        "client_secret": secrets.token_hex(32),
         "soap_user": soap_user or f"ws-{agency}",
-        "soap_password": soap_password or secrets.token_urlsafe(18),
+        "soap_password": soap_password or secrets.token_hex(12),
     }
     with hub.store.begin() as unit:
         unit.set_credential(Credential(agency, issued["client_id"], digest(issued["client_secret"]), issued["soap_user"],
