@@ -26,6 +26,7 @@ from hub import words
 from hub.api.app import create_app
 from hub.bootstrap import build
 from hub.clock import SystemClock
+from hub.console import console
 from hub.flow.parts import Hub, Schedule
 from hub.identity import credentials
 from hub.process import Process
@@ -154,7 +155,7 @@ class _Server:
     """The hub's HTTP side in a thread."""
 
     def __init__(self, settings: Settings, hub: Hub) -> None:
-        config = uvicorn.Config(create_app(hub), host="127.0.0.1", port=settings.port, log_level="error", access_log=False)
+        config = uvicorn.Config(create_app(hub, [console(hub)]), host="127.0.0.1", port=settings.port, log_level="error", access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 

@@ -8,6 +8,7 @@ import uvicorn
 
 from hub.api.app import create_app
 from hub.bootstrap import build
+from hub.console import console
 from hub.process import Process
 from hub.settings import Settings
 
@@ -31,7 +32,7 @@ def serve(settings: Settings, language: str = "zh") -> None:
     process = Process(hub)
     ready = (f"三通枢纽已启动：{settings.public_url}  接口文档：{settings.public_url}/docs  页面：{settings.public_url}/console"
              if language == "zh" else f"the hub is up: {settings.public_url}  contract: {settings.public_url}/docs  pages: {settings.public_url}/console")
-    config = uvicorn.Config(create_app(hub), host=settings.host, port=settings.port, log_level="warning", access_log=False,
+    config = uvicorn.Config(create_app(hub, [console(hub)]), host=settings.host, port=settings.port, log_level="warning", access_log=False,
                             timeout_graceful_shutdown=15)
     server = Server(config, ready)
     process.start()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -53,9 +53,12 @@ METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 logging.getLogger("connexion.operations.openapi3").setLevel(logging.ERROR)
 
 
-def create_app(hub: Hub) -> ASGIApp:
-    """The hub's HTTP side as one ASGI application."""
-    return SizeLimit(create_flask_app(hub), hub.settings.max_body, _soap_refusal(hub))
+def create_app(hub: Hub, pages: Sequence[flask.Blueprint] = ()) -> ASGIApp:
+    """The hub's HTTP side as one ASGI application. `pages` are blueprints for people, beside the contract."""
+    app = create_flask_app(hub)
+    for blueprint in pages:
+        app.app.register_blueprint(blueprint)
+    return SizeLimit(app, hub.settings.max_body, _soap_refusal(hub))
 
 
 def create_flask_app(hub: Hub) -> FlaskApp:
