@@ -21,6 +21,7 @@ from hub.domain.stored import StoredDelivery, StoredDocument, StoredRendition, S
 from hub.domain.transfers import DeliveryState
 from hub.flow import crashpoints
 from hub.flow.canonical_form import inbox_item
+from hub.flow.force import NOT_IN_FORCE, effective_on, now_in_force, that_brought_the_day
 from hub.flow.parts import Hub
 from hub.flow.receipts import record_receipt
 from hub.messaging.envelope import ReleaseNote
@@ -251,10 +252,22 @@ def _park_unrenderable(hub: Hub, job: Job, faults: tuple[Fault, ...]) -> None:
 
 def _park(hub: Hub, seen: StoredDelivery, transfer: StoredTransfer, faults: list[Fault]) -> None:
     with hub.store.begin() as unit:
+        if transfer.person:
+            unit.lock_persons([transfer.person])  # a notice that brings the day of effect is before us or after us
         unit.lock_lines([(seen.recipient, seen.case)])
         delivery = unit.delivery(seen.id, lock=True)
         if delivery is None or delivery.state is not DeliveryState.RELEASED or delivery.release != seen.release:
             return
+        current = unit.transfer(transfer.id)
+        assert current is not None
+        if any(fault.rule == NOT_IN_FORCE for fault in faults) and not effective_on(transfer.record):
+            brought = that_brought_the_day(unit, current)
+            if brought or effective_on(current.record):
+                # the day became known while this one was on its way: it is told again, with the day
+                unit.step(delivery, DeliveryState.READY, lease_until=None, rendition_id=None, due_at=hub.clock.technical())
+                if brought:
+                    now_in_force(hub, unit, delivery, brought.record, by=brought.id)
+                return
         first = faults[0]
         reason = {**_reason(first.rule, first.zh, first.en), "faults": [fault.as_dict() for fault in faults]}
         unit.step(delivery, DeliveryState.PARKED, lease_until=None, reason=reason)

@@ -19,6 +19,7 @@ from hub.domain.routing import Resolver, Routing
 from hub.domain.stored import StoredDocument, StoredSubmission, StoredTransfer
 from hub.domain.transfers import DeliveryState
 from hub.flow import crashpoints
+from hub.flow.force import NOT_IN_FORCE, effective_on, now_in_force
 from hub.flow.ledger import settle_opening, settle_recorded
 from hub.flow.parts import Hub
 from hub.ports import KeyTaken, Unit
@@ -28,8 +29,6 @@ from hub.translation import Blob, Dialect, Item, Message
 KEY_LIMIT = 200
 #: No case number is longer, in characters; what is, came with a faulty record that is parked without a case.
 CASE_NUMBER_LIMIT = 200
-#: The rule under which a delivery waits for the decision's day of effect.
-NOT_IN_FORCE = "case.not-in-force"
 #: The rule by which a dialect says whether a message is refused of which every record would have to wait.
 NONE_GOES = "message.none-goes"
 
@@ -385,7 +384,7 @@ def _lines(unit: Unit, pieces: Sequence[Piece], placed: Sequence[tuple[str | Non
             continue
         assert piece.routing
         lines |= {(recipient, case) for recipient in (*piece.routing.to, *piece.routing.copies)}
-        if person and value_at(piece.record, "case.effective_on"):
+        if person and effective_on(piece.record):
             lines |= {(held.recipient, held.case) for held in unit.parked_for(person, case, NOT_IN_FORCE)}
     return lines
 
@@ -409,7 +408,7 @@ def _keep_piece(hub: Hub, unit: Unit, submission: str, ordinal: int, arrival: Ar
     assert piece.routing is not None
     open_deliveries(hub, unit, submission, transfer, person, case, piece.routing)
     if person:
-        _bring_into_force(unit, submission, transfer, person, case, piece.record)
+        _bring_into_force(hub, unit, submission, transfer, person, case, piece.record)
         stored = _stored(unit, transfer)
         settle_opening(hub, unit, exchange, stored)
         settle_recorded(hub, unit, exchange, stored)
@@ -427,20 +426,16 @@ def open_deliveries(hub: Hub, unit: Unit, submission: str, transfer: str, person
         unit.note("copy.nobody", submission=submission, transfer=transfer, person=person, fault=gap.as_dict())
 
 
-def _bring_into_force(unit: Unit, submission: str, transfer: str, person: str, case: str, record: Mapping[str, Any]) -> None:
+def _bring_into_force(hub: Hub, unit: Unit, submission: str, transfer: str, person: str, case: str, record: Mapping[str, Any]) -> None:
     """A later notice brings the day of effect that earlier deliveries were waiting for (尚未生效)."""
-    if not value_at(record, "case.effective_on"):
+    if not effective_on(record):
         return
-    for held in unit.parked_for(person, case, NOT_IN_FORCE):
-        earlier = unit.transfer(held.transfer)
-        assert earlier is not None
-        case_part = {**earlier.record.get("case", {}), "effective_on": record["case"]["effective_on"]}
-        amended = complete({**earlier.record, "case": case_part}, record, ("correction",))
-        unit.amend_record(held.transfer, amended)
-        unit.step(held, DeliveryState.READY, reason=None, rendition_id=None, attempts=0)
-        unit.note("case.in-force", submission=submission, transfer=held.transfer, delivery=held.id, person=person,
-                  effective_on=record["case"]["effective_on"], by=transfer)
-        unit.refresh_status(held.transfer, True)
+    for seen in unit.parked_for(person, case, NOT_IN_FORCE):
+        held = unit.delivery(seen.id, lock=True)
+        if held is None or held.state is not DeliveryState.PARKED:
+            continue  # a person found another way out in the same moment
+        unit.step(held, DeliveryState.READY, reason=None, rendition_id=None, attempts=0, due_at=hub.clock.technical())
+        now_in_force(hub, unit, held, record, by=transfer)
 
 
 def _stored(unit: Unit, transfer: str) -> StoredTransfer:

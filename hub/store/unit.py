@@ -32,6 +32,8 @@ from hub.store import tables as t
 _OUTSTANDING = [state.value for state in OUTSTANDING]
 #: Characters of a person's name that are kept for finding that person (`person.name`, `provisional_person.name`).
 NAME_LENGTH = 200
+#: Rows changed by one statement at most, well below the parameters that SQLite takes (32,766).
+MANY = 5_000
 
 
 class Unit:
@@ -323,7 +325,7 @@ class Unit:
 
     def _back_to_line(self, where: Any, due: datetime) -> int:
         # What somebody else holds is being worked on: two sweeps, or a sweep and a dispatch, never wait for each other.
-        rows = self._db.execute(self._locking(select(t.delivery.c.id).where(where).order_by(t.delivery.c.seq), skip=True)).scalars().all()
+        rows = self._db.execute(self._locking(select(t.delivery.c.id).where(where).order_by(t.delivery.c.seq).limit(MANY), skip=True)).scalars().all()
         for column, state in ((t.delivery.c.reference.is_(None), DeliveryState.READY), (t.delivery.c.reference.is_not(None), DeliveryState.SUBMITTED)):
             self._db.execute(update(t.delivery).where(t.delivery.c.id.in_(rows), column).values(status=state.value, due_at=due, lease_until=None))
         return len(rows)
@@ -341,11 +343,11 @@ class Unit:
         return done.rowcount
 
     def parked_for(self, person: str, case: str, rule: str) -> list[StoredDelivery]:
-        """Deliveries about this person in this case that are parked for the named reason."""
+        """Deliveries about this person in this case that are parked for the named reason (and perhaps others)."""
         rows = self._db.execute(select(t.delivery).join(t.transfer, t.transfer.c.id == t.delivery.c.transfer_id).where(
             t.transfer.c.person_id == person, t.delivery.c.case_id == case, t.delivery.c.status == DeliveryState.PARKED.value)
             .order_by(t.delivery.c.seq))
-        return [found for found in map(_delivery, rows) if (found.reason or {}).get("rule") == rule]
+        return [found for found in map(_delivery, rows) if rule in _rules(found)]
 
     # ------------------------------------------------------------ renditions and attempts
     def add_rendition(self, delivery: str, *, message_id: str, transport: str, dialect: str | None, mapping: str | None,
@@ -486,6 +488,12 @@ class Unit:
     def _insert_if_new(self, table: Any, values: Mapping[str, Any]) -> None:
         dialect = sqlite if self._sqlite else postgresql
         self._db.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def _rules(delivery: StoredDelivery) -> set[str]:
+    """The rules by which a delivery is parked."""
+    reason = delivery.reason or {}
+    return {str(reason.get("rule")), *(str(fault["rule"]) for fault in reason.get("faults", ()))}
 
 
 def _named(name: str | None) -> str | None:
