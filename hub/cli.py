@@ -22,6 +22,10 @@ LANGUAGE = click.option("--lang", type=click.Choice(["zh", "en"]), default="zh",
 JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 
 
+#: Given for a secret: read it from standard input instead.
+STDIN = "-"
+
+
 class CommandFailed(click.ClickException):
     """Told on standard error; exit code 1."""
 
@@ -191,7 +195,7 @@ def agency_set(agency_id: str, url: str | None, user: str | None, password: str 
         raise click.UsageError("nothing to set: give --url, --user or --password")
     if url is not None and not TRANSPORT_URL.match(url):
         raise click.UsageError(f"--url {url}: an http:// or https:// address is expected")
-    if password == "-":
+    if password == STDIN:
         password = sys.stdin.readline().rstrip("\n")
     with hub.store.begin() as unit:
         unit.set_override(agency_id, url, user, hub.seal.seal(password) if password else None)

@@ -57,7 +57,7 @@ class OpensSchema(_Strict):
     holder = fields.Str(required=True)
     to = fields.Str()
     due = fields.Str()
-    only = fields.Dict(keys=fields.Str(), values=fields.List(fields.Str()))
+    restricted = fields.Dict(keys=fields.Str(), values=fields.List(fields.Str()), data_key="only")
 
 
 class MovesSchema(_Strict):
@@ -390,7 +390,7 @@ def _exchange(name: str, phase: str, loaded: Mapping[str, Any], source: str) -> 
         documents=tuple(loaded["documents"]), reply=loaded.get("reply"), carries=tuple(loaded["carries"]),
         clocks=tuple(ClockRule(**clock) for clock in loaded["clocks"]),
         opens=Opens(opens["holder"], opens.get("to"), opens.get("due"),
-                    {path: tuple(values) for path, values in (opens.get("only") or {}).items()}) if opens else None,
+                    {path: tuple(values) for path, values in (opens.get("restricted") or {}).items()}) if opens else None,
         moves=Moves(moves["on"], tuple(moves["expected"]), moves["to"], moves["strength"]) if moves else None,
         basis=loaded["basis"]["text"], checked=loaded["basis"]["checked"], note=loaded.get("note"), source=source,
     )
