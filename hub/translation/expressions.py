@@ -23,7 +23,13 @@ _WORD = re.compile(r"[A-Za-z]\w*")
 #: Names that a macro binds: `list.exists(p, …)`.
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 
-Value = Callable[[Mapping[str, Callable[[], Any]]], Any]
+#: Names whose value is an object of which an expression usually asks for little: only those parts are handed over.
+_PARTED = ("record", "foreign", "message")
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+
+#: What an expression can ask for, each made only when it is asked for.
+Offered = Mapping[str, Callable[[], Any]]
+Value = Callable[[Offered], Any]
 
 
 class BadExpression(ValueError):
@@ -48,6 +54,18 @@ def day(value: str) -> str:
 FUNCTIONS: dict[str, Callable[..., Any]] = {"join": join, "day": day}
 
 
+def _parts(source: str, name: str) -> frozenset[str] | None:
+    """The members of a name that an expression asks for; None where it may ask for any."""
+    if name not in _PARTED:
+        return None
+    found = re.findall(rf"(?<![\w.]){name}\b\s*(?:\.\s*(\w+))?", _LITERAL.sub("''", source))
+    return frozenset(found) if found and all(found) else None
+
+
+def _only(value: Any, parts: frozenset[str] | None) -> Any:
+    return {part: value[part] for part in parts if part in value} if parts is not None and isinstance(value, Mapping) else value
+
+
 def compile_expression(source: str) -> Value:
     """The expression as a function of what it can ask for (made only when it is asked for). Raises `BadExpression`."""
     try:
@@ -60,12 +78,16 @@ def compile_expression(source: str) -> Value:
                 if _WORD.fullmatch(name) and name not in _BUILT_IN and name not in FUNCTIONS]
     if unknown:
         raise BadExpression(f"unknown {unknown[0]}")
+    functions = {name: FUNCTIONS[name] for name in program.functions() if name in FUNCTIONS}
     names = tuple(name for name in NAMES if name in used)
 
-    def run(offered: Mapping[str, Callable[[], Any]]) -> Any:
-        variables = {name: offered[name]() for name in names if name in offered}
+    parts = {name: _parts(source, name) for name in names}
+
+    def run(offered: Offered) -> Any:
+        variables = {name: _only(offered[name](), parts[name]) for name in names if name in offered}
         try:
-            return program.execute(cel.Context(variables=variables, functions=FUNCTIONS))
+            # a context with functions costs several times the evaluation, so it is made only where one is called
+            return program.execute(cel.Context(variables=variables, functions=functions) if functions else variables)
         except KeyError:
             return None
         except (ValueError, TypeError, RuntimeError, OverflowError) as error:

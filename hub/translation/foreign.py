@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from lxml import etree
 
@@ -36,7 +36,7 @@ class Node:
     `position` counts from 1 among the siblings of the same name.
     """
 
-    __slots__ = ("alone", "attributes", "children", "name", "namespace", "nil", "order", "parent", "position", "stray", "text")
+    __slots__ = ("alone", "attributes", "children", "name", "namespace", "nil", "order", "parent", "plain", "position", "stray", "text")
 
     def __init__(self, name: str, namespace: str, parent: Node | None, position: int) -> None:
         self.name, self.namespace, self.parent, self.position = name, namespace, parent, position
@@ -47,6 +47,8 @@ class Node:
         self.attributes: dict[str, str] = {}
         self.children: dict[str, list[Node]] = {}
         self.order: list[Node] = []
+        #: the element as expressions see it, made when one first asks
+        self.plain: object = None
 
     def first(self, path: tuple[str, ...]) -> Node | None:
         """The first element at a path below here."""
@@ -180,24 +182,23 @@ def fingerprint(root: Node, exchange: str, volatile: Iterable[tuple[str, ...]]) 
     Left out: the volatile places, space, comments, namespace prefixes and how an element is written (`xsi:type`).
     """
     skipped = {id(node) for path in volatile for node in root.all(path)}
-    digest = hashlib.sha256(f"{exchange}\n".encode())
-    for part in _canonical(root, skipped):
-        digest.update(part.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    parts = [f"{exchange}\n"]
+    _canonical(root, skipped, parts.append)
+    return hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _canonical(node: Node, skipped: set[int]) -> Iterator[str]:
+def _canonical(node: Node, skipped: set[int], add: Callable[[str], None]) -> None:
     if id(node) in skipped:
         return
-    yield f"<{node.namespace}\x1f{node.name}"
+    add(f"<{node.namespace}\x1f{node.name}")
     for name in sorted(node.attributes):
-        yield f"\x1e{name}\x1f{' '.join(node.attributes[name].split())}"
-    yield "\x1enil>" if node.nil else ">"
+        add(f"\x1e{name}\x1f{' '.join(node.attributes[name].split())}")
+    add("\x1enil>" if node.nil else ">")
     text = " ".join((node.stray or node.text).split())
-    yield text.replace(" ", "") if len(text) >= 64 and _BASE64.fullmatch(text) else text
+    add(text.replace(" ", "") if len(text) >= 64 and _BASE64.fullmatch(text) else text)
     for child in node.order:
-        yield from _canonical(child, skipped)
-    yield "\x1d"
+        _canonical(child, skipped, add)
+    add("\x1d")
 
 
 def path_of(text: str) -> tuple[str, ...]:

@@ -89,12 +89,15 @@ def _plain(node: Node) -> Any:
     """A foreign record as expressions see it: texts, lists where a name is repeated, `name@attribute` beside an element."""
     if not node.order:
         return node.text.strip()
+    if node.plain is not None:
+        return node.plain
     found: dict[str, Any] = {}
     for name, nodes in node.children.items():
         values = [_plain(child) for child in nodes]
         found[name] = values if len(values) > 1 else values[0]
         for attribute, text in nodes[0].attributes.items():
             found[f"{name}@{attribute}"] = text
+    node.plain = found
     return found
 
 
