@@ -26,9 +26,11 @@ test: $(VENV)/.installed-test ## everything the hub promises, tried out; ARGS="-
 
 .PHONY: lint
 lint: $(VENV)/.installed-lint ## style, types, and which room may import which
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	@failed=0; \
+	for linter in "ruff check ." "mypy" "lint-imports --no-cache"; do \
+	  echo "$$linter"; $(BIN)/$$linter || failed=1; \
+	done; \
+	exit $$failed
 
 .PHONY: format
 format: $(VENV)/.installed-lint ## put the code into the form that lint wants
