@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from scripted import Got, MemorySessions, Script, scripted_servers
+from scripted import MemorySessions, Script, scripted_servers
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[Got], Any]], Script]]:
+def serve() -> Iterator[Callable[..., Script]]:
     """Start an HTTP server that answers as the given function says."""
     yield from scripted_servers()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from hub.ports import Attachment, Endpoint, Parcel
 DIALECTS = Path(__file__).parents[3] / "mappings" / "dialects"
 #: Endings of a call that no HTTP library offers: closed unanswered, half an answer, a byte now and then.
 DROP, HALF, DRIP = "drop", "half", "drip"
+
+SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 
 # One record for each of the four contracts, as the translation would write it.
 REPLY = """<ReceiveReply xmlns="http://tempuri.org/"><NoticeId>WSFY-1</NoticeId><ReplyKind>回执</ReplyKind>
@@ -52,11 +55,11 @@ class Script:
     over: threading.Event = field(default_factory=threading.Event)
 
 
-def scripted_servers() -> Iterator[Callable[[Callable[[Got], Any]], Script]]:
+def scripted_servers() -> Iterator[Callable[..., Script]]:
     """A function that starts a server for an answer; all stop at the end."""
     running: list[tuple[ThreadingHTTPServer, Script]] = []
 
-    def start(answer: Callable[[Got], Any]) -> Script:
+    def start(answer: Callable[[Got], Any], tls: ssl.SSLContext | None = None) -> Script:
         script = Script(answer)
 
         class Handler(BaseHTTPRequestHandler):
@@ -108,8 +111,10 @@ def scripted_servers() -> Iterator[Callable[[Callable[[Got], Any]], Script]]:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        script.url = f"http://127.0.0.1:{server.server_address[1]}/service"
+        script.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}/service"
         running.append((server, script))
         return script
 
@@ -168,3 +173,17 @@ def closed_port() -> Iterator[str]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}/"
+
+
+def wrapped(body: str, encoding: str = "utf-8") -> bytes:
+    return (f'<?xml version="1.0" encoding="{encoding}"?><s:Envelope xmlns:s="{SOAP11}"><s:Body>{body}</s:Body></s:Envelope>'
+            ).encode(encoding)
+
+
+def court_answer(success: str = "true", rest: str = "<ReceiptNo>SF1</ReceiptNo>") -> bytes:
+    return wrapped('<ReceiveReplyResponse xmlns="http://tempuri.org/"><ReceiveReplyResult>'
+                   f"<Success>{success}</Success>{rest}</ReceiveReplyResult></ReceiveReplyResponse>")
+
+
+def always(status: int, body: bytes, media_type: str = "text/xml; charset=utf-8", *more: Any) -> Callable[[Got], Any]:
+    return lambda got: (status, media_type, body, *more)

@@ -1,12 +1,12 @@
-"""The connectors against the simulated agencies, which were written without them, each a process of its own."""
+"""The connectors against systems that were written without them: the simulated agencies and their twins on PHP and npm."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from scripted import PERSON, RECEIPT, REPLY, SUBMIT, MemorySessions, attachment,
 from connectors.rest import RestConnector
 from connectors.soap import SoapConnector
 from hub.ports import Endpoint, Outcome, OutcomeKind
+from tests.foreign import stacks
 
 ROOT = Path(__file__).parents[3]
 AGENCIES = {"prison": "prison.370800"}
@@ -29,10 +30,10 @@ RECORDS = {"court": REPLY, "prison": PRISON_RECEIPT, "police": PERSON.format(fj=
 class Simulated:
     """A simulated agency in a process of its own, with its control addresses."""
 
-    def __init__(self, system: str, data: Path, password: str, *options: str) -> None:
+    def __init__(self, command: Sequence[str], system: str, data: Path, password: str, *options: str) -> None:
         user = [] if system == "rest" else ["--user", "santong"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "simulators", system, "--agency", AGENCIES.get(system, f"{system}.370826"), "--port", "0", "--data", str(data),
+            [*command, "--agency", AGENCIES.get(system, f"{system}.370826"), "--port", "0", "--data", str(data),
              "--password", password, *user, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         said = json.loads(self._process.stdout.readline())
@@ -52,12 +53,26 @@ class Simulated:
         self._process.stdout.close()
 
 
-@pytest.fixture
-def simulate(tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
+@pytest.fixture(scope="session")
+def foreign_stacks() -> None:
+    """PHP and npm's soap are there, or the test ends: skipped where services are switched off, failed elsewhere."""
+    if os.environ.get("HUB_TEST_WITHOUT_SERVICES") == "1":
+        pytest.skip("HUB_TEST_WITHOUT_SERVICES=1: this test needs PHP and Node.js SOAP stacks")
+    done = subprocess.run([stacks.HERE / "install.sh"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"{done.stderr}\n(HUB_TEST_WITHOUT_SERVICES=1 skips the tests that need it.)", pytrace=False)
+
+
+@pytest.fixture(params=["python", pytest.param("foreign", marks=pytest.mark.foreign)])
+def simulate(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
+    """Start a system, once on each stack that it exists on."""
     running: list[Simulated] = []
+    if request.param == "foreign":
+        request.getfixturevalue("foreign_stacks")
 
     def start(system: str, *options: str, password: str = "口令-1") -> Simulated:
-        running.append(Simulated(system, tmp_path / system, password, *options))
+        command = stacks.foreign_command(system) if request.param == "foreign" else stacks.simulator_command(system)
+        running.append(Simulated(command, system, tmp_path / f"{system}-{len(running)}", password, *options))
         return running[-1]
     yield start
     for system in running:
@@ -150,6 +165,7 @@ def test_the_city_returns_with_a_reason(simulate: Callable[..., Simulated], sess
     assert (asked.kind, asked.receipt.accepted, asked.receipt.reason) == (OutcomeKind.DONE, False, "不在本县居住")
 
 
+@pytest.mark.parametrize("simulate", ["python"], indirect=True)
 def test_a_webhook_is_believed(simulate: Callable[..., Simulated], sessions: MemorySessions) -> None:
     secret = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
     simulated = simulate("rest", password=secret)

@@ -35,18 +35,7 @@ from connectors import envelope
 from connectors.soap import SoapConnector
 from hub.ports import ConfigError, OutcomeKind, SystemReceipt
 
-SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 Serve = Callable[[Callable[[Got], Any]], Script]
-
-def wrapped(body: str, encoding: str = "utf-8") -> bytes:
-    return (f'<?xml version="1.0" encoding="{encoding}"?><s:Envelope xmlns:s="{SOAP11}"><s:Body>{body}</s:Body></s:Envelope>'
-            ).encode(encoding)
-
-
-def court_answer(success: str = "true", rest: str = "<ReceiptNo>SF1</ReceiptNo>") -> bytes:
-    return wrapped('<ReceiveReplyResponse xmlns="http://tempuri.org/"><ReceiveReplyResult>'
-                   f"<Success>{success}</Success>{rest}</ReceiveReplyResult></ReceiveReplyResponse>")
-
 
 def prison_answer(inner: str, encoding: str = "utf-8") -> bytes:
     text = inner.replace("&", "&amp;").replace("<", "&lt;")
@@ -60,10 +49,6 @@ def fault(code: str, detail: str = "", text: str = "业务异常") -> bytes:
 
 def ywyc(code: str) -> bytes:
     return fault("s:Client", f'<detail><n:YwYc xmlns:n="urn:ga:jzxt:types:v2"><CWDM>{code}</CWDM><CWXX>说明</CWXX></n:YwYc></detail>')
-
-
-def always(status: int, body: bytes, media_type: str = "text/xml; charset=utf-8", *more: Any) -> Callable[[Got], Any]:
-    return lambda got: (status, media_type, body, *more)
 
 
 def sent(got: Got) -> envelope.Message:
