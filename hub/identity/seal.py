@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
+
+from hub.domain.faults import Fault
+from hub.ports import ConfigError
 
 
 class FernetSeal:
@@ -19,25 +24,36 @@ class FernetSeal:
         return self._fernet.encrypt(text.encode())
 
     def unseal(self, sealed: bytes) -> str:
-        return self._fernet.decrypt(sealed).decode()
+        """Raises `ConfigError` where another key has sealed it."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken as error:
+            raise ConfigError([Fault("seal.key", "", "密码是用另一密钥封存的：请恢复seal.key，或用 hub agency set 重新设置",
+                                     "it was sealed with another key: restore seal.key, or set the password again with `hub agency set`")]) from error
 
 
 def key_file(folder: Path, name: str, make: bytes) -> bytes:
-    """The key in a file that only this user may read; made of `make` when there is none. Safe when two processes start."""
+    """The key in a file that only this user may read; made of `make` when there is none.
+
+    Safe when two processes start at once: the file appears under its name with its content, and the first one counts.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / name
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        found = path.read_bytes().strip()
-        if not found:
-            raise ValueError(f"{path} is empty: restore the key from the backup, or remove the file for a new hub") from None
-        return found
-    with os.fdopen(handle, "wb") as out:
-        out.write(make)
-        out.flush()
-        os.fsync(out.fileno())
-    return make
+    if not path.exists():
+        handle, side = tempfile.mkstemp(dir=folder)  # mode 0600
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(make)
+                out.flush()
+                os.fsync(out.fileno())
+            with suppress(FileExistsError):
+                os.link(side, path)
+        finally:
+            os.unlink(side)
+    found = path.read_bytes().strip()
+    if not found:
+        raise ValueError(f"{path} is empty: restore the key from the backup, or remove the file for a new hub")
+    return found
 
 
 def sealing_key(folder: Path) -> bytes:
