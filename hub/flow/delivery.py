@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -25,13 +26,17 @@ from hub.flow.force import NOT_IN_FORCE, effective_on, now_in_force, that_brough
 from hub.flow.parts import Hub
 from hub.flow.receipts import record_receipt
 from hub.messaging.envelope import ReleaseNote
-from hub.ports import Attachment, Endpoint, Outcome, OutcomeKind, Parcel, Unit
-from hub.translation import Context
+from hub.ports import Attachment, ConfigError, Endpoint, Outcome, OutcomeKind, Parcel, Unit
+from hub.translation import ConfigErrors, Context
 
 log = logging.getLogger(__name__)
 
 #: Seconds beyond a call's own deadline before its worker is taken for dead.
 ATTEMPT_GRACE = 15.0
+#: Seconds between tries to record an outcome while the store is out of reach.
+RECORD_PAUSE = 0.5
+#: Seconds after which it is looked again whether an administrator has mended how an agency is reached.
+MENDING_PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Job:
     documents: tuple[StoredDocument, ...]
     agency: Agency
     reach: Reach
+    #: which rendition the next one would be, counted from 1
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +70,27 @@ def deliver(hub: Hub, note: ReleaseNote) -> None:
     try:
         draft = None if job.delivery.rendition else _render(hub, job)
     except HubError as error:
-        _park_unrenderable(hub, job, error.faults)
+        _park(hub, job.delivery, job.transfer, error.faults)
         return
-    begun = _begin(hub, job, draft)
+    except Exception as error:
+        # Ours to mend. Trying again would end the same way, and unseen.
+        log.exception("writing delivery %s for %s", job.delivery.id, job.agency.id)
+        _park(hub, job.delivery, job.transfer, [Fault("hub.error", "", f"系统内部错误，无法写成接收方的格式：{type(error).__name__}: {error}",
+                                                      f"internal error while writing it for the recipient: {type(error).__name__}: {error}")])
+        return
+    try:
+        endpoint = hub.connectors.endpoint(job.agency, job.reach)
+    except (ConfigError, ConfigErrors) as error:
+        _wait_for_mending(hub, job, error)
+        return
+    begun = _begin(hub, job, draft, endpoint)
     if begun is None:
         return
-    attempt, delivery, rendition, endpoint = begun
+    attempt, delivery, rendition = begun
     crashpoints.reach("delivery.after-attempt")
     outcome = _call(hub, job, rendition, endpoint)
     crashpoints.reach("delivery.after-call")
-    _record(hub, job, delivery, attempt, endpoint, outcome)
+    _record_surely(hub, job, delivery, attempt, endpoint, outcome)
     crashpoints.reach("delivery.after-outcome")
     hub.wake.set()
 
@@ -86,21 +104,35 @@ def _job(hub: Hub, note: ReleaseNote) -> Job | None:
             return None
         transfer = unit.transfer(delivery.transfer)
         documents = tuple(unit.documents(delivery.transfer))
+        frozen = unit.rendition(delivery.rendition) if delivery.rendition else None
+        number = unit.rendition_count(delivery.id) + 1
     assert transfer is not None
     agency = hub.agencies.get(delivery.recipient)
-    reach = hub.reach_for(agency, transfer.exchange) if agency else None
+    reach = _way(hub, agency, transfer, frozen) if agency else None
+    if agency is not None and reach is None and frozen is not None:
+        _park(hub, delivery, transfer, [
+            Fault("recipient.way-changed", "", f"已按{frozen.dialect or frozen.transport}写成，而{agency.name}现已改用别的方式；确认对方没有收到后再重发",
+                  f"it is written for {frozen.dialect or frozen.transport}, which {agency.id} does not use any more; "
+                  "send it again once it is certain that it did not arrive")])
+        return None
     if agency is None or reach is None:
         faults = [Fault("recipient.unreachable", "", f"没有可用的方式把“{transfer.exchange}”送达{delivery.recipient}，请检查其reach配置",
                         f"there is no way to carry {transfer.exchange} to {delivery.recipient}; see its reach")]
         _park(hub, delivery, transfer, faults)
         return None
-    return Job(delivery, transfer, documents, agency, reach)
+    return Job(delivery, transfer, documents, agency, reach, number)
+
+
+def _way(hub: Hub, agency: Agency, transfer: StoredTransfer, frozen: StoredRendition | None) -> Reach | None:
+    """How the agency is reached. What is frozen goes the way that it was written for, as long as there is that way."""
+    if frozen is None:
+        return hub.reach_for(agency, transfer.exchange)
+    return next((reach for reach in agency.reach if (reach.transport, reach.dialect) == (frozen.transport, frozen.dialect)), None)
 
 
 def _render(hub: Hub, job: Job) -> Draft:
     """The record in the recipient's dialect. Raises `HubError` when it cannot be told in it."""
-    with hub.store.read() as unit:
-        message_id = f"{job.delivery.id}-{unit.rendition_count(job.delivery.id) + 1}"
+    message_id = f"{job.delivery.id}-{job.number}"
     if job.reach.dialect is None:
         item = inbox_item(job.delivery, job.transfer, job.documents)
         return Draft(message_id, None, None, json.dumps(item, ensure_ascii=False).encode(), "application/json", {})
@@ -112,9 +144,8 @@ def _render(hub: Hub, job: Job) -> Draft:
     return Draft(message_id, job.reach.dialect, dialect.version(job.transfer.exchange), written.payload, written.media_type, written.facts)
 
 
-def _begin(hub: Hub, job: Job, draft: Draft | None) -> tuple[int, StoredDelivery, StoredRendition, Endpoint] | None:
+def _begin(hub: Hub, job: Job, draft: Draft | None, endpoint: Endpoint) -> tuple[int, StoredDelivery, StoredRendition] | None:
     """Freeze the rendition and write the attempt down, if the release still counts."""
-    endpoint = hub.connectors.endpoint(job.agency, job.reach)
     now = hub.clock.technical()
     with hub.store.begin() as unit:
         delivery = unit.delivery(job.delivery.id, lock=True)
@@ -133,7 +164,7 @@ def _begin(hub: Hub, job: Job, draft: Draft | None) -> tuple[int, StoredDelivery
         unit.refresh_status(job.transfer.id, _wants_receipt(hub, job.transfer))
     assert rendition is not None
     assert delivery is not None
-    return attempt, delivery, rendition, endpoint
+    return attempt, delivery, rendition
 
 
 # ------------------------------------------------------------------ the call
@@ -146,8 +177,12 @@ def _call(hub: Hub, job: Job, rendition: StoredRendition, endpoint: Endpoint) ->
     connector = hub.connectors.call_side(rendition.transport)
     try:
         if job.delivery.reference:
-            return connector.poll(endpoint, parcel, job.delivery.reference, hub.sessions)
-        return connector.call(endpoint, parcel, hub.sessions)
+            return _storable(connector.poll(endpoint, parcel, job.delivery.reference, hub.sessions))
+        return _storable(connector.call(endpoint, parcel, hub.sessions))
+    except ConfigError as error:
+        # Found before anything was sent: an administrator must mend it, then it goes on by itself.
+        log.warning("delivery %s to %s: %s", job.delivery.id, endpoint.agency, error)
+        return Outcome(OutcomeKind.LATER, code="hub.configuration", message="；".join(fault.zh for fault in error.faults))
     except Exception as error:
         # A connector promises not to raise for what an agency does; what it raises is ours to mend. Whether anything
         # was sent is not known, so it counts as sent.
@@ -155,7 +190,31 @@ def _call(hub: Hub, job: Job, rendition: StoredRendition, endpoint: Endpoint) ->
         return Outcome(OutcomeKind.UNKNOWN, code="hub.error", message=f"{type(error).__name__}: {error}")
 
 
+def _storable(outcome: Outcome) -> Outcome:
+    """What a foreign system said, without what PostgreSQL cannot hold (NUL, halves of characters)."""
+    def clean(text: str | None) -> str | None:
+        return text.replace("\0", "").encode(errors="replace").decode() if text is not None else None
+
+    receipt = outcome.receipt
+    if receipt is not None:
+        receipt = replace(receipt, reason=clean(receipt.reason), number=clean(receipt.number))
+    return replace(outcome, code=clean(outcome.code), message=clean(outcome.message), reference=clean(outcome.reference), receipt=receipt)
+
+
 # ------------------------------------------------------------------ after the call
+def _record_surely(hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: Endpoint, outcome: Outcome) -> None:
+    """Record the outcome even though the database restarts in this moment. After the grace the attempt counts as unknown."""
+    until = hub.clock.technical() + timedelta(seconds=ATTEMPT_GRACE)
+    while True:
+        try:
+            return _record(hub, job, begun, attempt, endpoint, outcome)
+        except Exception:
+            if hub.clock.technical() + timedelta(seconds=RECORD_PAUSE) >= until:
+                raise
+            log.exception("recording the outcome of delivery %s; trying again", begun.id)
+            threading.Event().wait(RECORD_PAUSE)
+
+
 def _record(hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: Endpoint, outcome: Outcome) -> None:
     with hub.store.begin() as unit:
         if job.transfer.person:
@@ -185,9 +244,8 @@ def _act_on(hub: Hub, unit: Unit, job: Job, delivery: StoredDelivery, endpoint: 
                                reason=outcome.receipt.reason, number=outcome.receipt.number, given_by=delivery.recipient, signature=None)
         case OutcomeKind.SUBMITTED:
             first = delivery.reference is None
-            pause = hub.schedule.poll[min(_polls(delivery), len(hub.schedule.poll) - 1)]
             unit.step(delivery, DeliveryState.SUBMITTED, reference=outcome.reference or delivery.reference, lease_until=None,
-                      due_at=now + timedelta(seconds=pause), reason={"polls": _polls(delivery) + 1})
+                      due_at=now + timedelta(seconds=_poll_pause(hub, delivery)), reason={"polls": _polls(delivery) + 1})
             if first:
                 unit.note("delivery.submitted", **about, reference=outcome.reference, **said)
         case OutcomeKind.REFUSED:
@@ -211,29 +269,40 @@ def after_unknown(hub: Hub, unit: Unit, delivery: StoredDelivery, code: str) -> 
     about = _about(transfer, delivery)
     said = {"code": code, "message": None}
     agency = hub.agencies.get(delivery.recipient)
-    reach = hub.reach_for(agency, transfer.exchange) if agency else None
-    repeat = agency and reach and hub.connectors.call_side(reach.transport).repeat_safe(hub.connectors.endpoint(agency, reach))
-    if delivery.reference or repeat:
+    reach = _way(hub, agency, transfer, unit.rendition(delivery.rendition) if delivery.rendition else None) if agency else None
+    if delivery.reference or (agency and reach and _repeat_safe(hub, agency, reach)):
         _again(hub, unit, delivery, about, "delivery.repeat", 0.0, said)
     else:
         _unknown(unit, delivery, about, said)
     unit.refresh_status(transfer.id, _wants_receipt(hub, transfer))
 
 
+def _repeat_safe(hub: Hub, agency: Agency, reach: Reach) -> bool:
+    """Whether its contract removes duplicates. Where the configuration cannot say, a person decides."""
+    try:
+        return hub.connectors.call_side(reach.transport).repeat_safe(hub.connectors.endpoint(agency, reach))
+    except (ConfigError, ConfigErrors) as error:
+        log.warning("whether %s may be called again cannot be told: %s", agency.id, error)
+        return False
+
+
 def _again(hub: Hub, unit: Unit, delivery: StoredDelivery, about: Mapping[str, Any], kind: str, wait: float | None, said: Mapping[str, Any]) -> None:
     """Another attempt with the same rendition and message id, or, when enough were made, a person's decision."""
     now = hub.clock.technical()
-    pause = hub.schedule.after(max(delivery.attempts, 1), hub.random())
+    pause = _poll_pause(hub, delivery) if delivery.reference else hub.schedule.after(max(delivery.attempts, 1), hub.random())
     if pause is None:
         reason = _reason("delivery.gave-up", f"已尝试{delivery.attempts}次仍未送达：{said.get('message') or said.get('code')}",
                          f"given up after {delivery.attempts} attempts: {said.get('message') or said.get('code')}", code=said.get("code"))
         unit.step(delivery, DeliveryState.PARKED, lease_until=None, reason=reason)
         unit.note("delivery.parked", **about, reason=reason)
         return
-    due = now + timedelta(seconds=wait if wait is not None else pause)
+    if wait is not None:
+        pause = min(max(wait, 0.0), max(hub.schedule.retry))  # however long a system asks us to stay away
+    due = now + timedelta(seconds=pause)
     after = DeliveryState.SUBMITTED if delivery.reference else DeliveryState.READY
     unit.step(delivery, after, due_at=due, lease_until=None,
-              reason={**_reason(kind, "稍后再送", "will be tried again", code=said.get("code")), "polls": _polls(delivery), "message": said.get("message")})
+              reason={**_reason(kind, "稍后再送", "will be tried again", code=said.get("code")),
+                      "polls": _polls(delivery) + bool(delivery.reference), "message": said.get("message")})
     unit.note(kind, **about, attempt=delivery.attempts, due=due.isoformat(), **said)
 
 
@@ -246,11 +315,23 @@ def _unknown(unit: Unit, delivery: StoredDelivery, about: Mapping[str, Any], sai
 
 
 # ------------------------------------------------------------------ parked before any call
-def _park_unrenderable(hub: Hub, job: Job, faults: tuple[Fault, ...]) -> None:
-    _park(hub, job.delivery, job.transfer, list(faults))
+def _wait_for_mending(hub: Hub, job: Job, error: ConfigError | ConfigErrors) -> None:
+    """Nobody knows how to call: nothing was tried, and it is looked again in a while. Said once on the timeline."""
+    log.error("delivery %s to %s waits for its configuration: %s", job.delivery.id, job.agency.id, error)
+    reason = _reason("hub.configuration", f"{job.agency.name}的接入配置有误，待管理员改正", f"the way to {job.agency.id} is not usable; an administrator must mend it",
+                     message=str(error))
+    with hub.store.begin() as unit:
+        delivery = unit.delivery(job.delivery.id, lock=True)
+        if delivery is None or delivery.state is not DeliveryState.RELEASED or delivery.release != job.delivery.release:
+            return
+        after = DeliveryState.SUBMITTED if delivery.reference else DeliveryState.READY
+        unit.step(delivery, after, lease_until=None, due_at=hub.clock.technical() + timedelta(seconds=MENDING_PAUSE),
+                  reason={**reason, "polls": _polls(delivery)})
+        if (delivery.reason or {}).get("rule") != reason["rule"]:
+            unit.note("delivery.later", **_about(job.transfer, delivery), code=reason["rule"], message=reason["zh"])
 
 
-def _park(hub: Hub, seen: StoredDelivery, transfer: StoredTransfer, faults: list[Fault]) -> None:
+def _park(hub: Hub, seen: StoredDelivery, transfer: StoredTransfer, faults: Sequence[Fault]) -> None:
     with hub.store.begin() as unit:
         if transfer.person:
             unit.lock_persons([transfer.person])  # a notice that brings the day of effect is before us or after us
@@ -286,6 +367,11 @@ def _reason(rule: str, zh: str, en: str, **more: Any) -> dict[str, Any]:
 def _polls(delivery: StoredDelivery) -> int:
     found = (delivery.reason or {}).get("polls", 0)
     return found if isinstance(found, int) else 0
+
+
+def _poll_pause(hub: Hub, delivery: StoredDelivery) -> float:
+    """Seconds until a system that decides later is asked again."""
+    return hub.schedule.poll[min(_polls(delivery), len(hub.schedule.poll) - 1)]
 
 
 def _wants_receipt(hub: Hub, transfer: StoredTransfer) -> bool:
