@@ -12,7 +12,7 @@ from datetime import timedelta
 from hub.domain.stored import StoredDelivery
 from hub.domain.transfers import DeliveryState
 from hub.flow import crashpoints
-from hub.flow.delivery import after_unknown
+from hub.flow.delivery import after_unknown, deliver
 from hub.flow.parts import Hub
 from hub.messaging.envelope import ReleaseNote, encode
 from hub.ports import Frame
@@ -42,6 +42,10 @@ def dispatch(hub: Hub) -> int:
     if not releases:
         return 0
     crashpoints.reach("dispatch.after-release")
+    for release in releases:
+        if release.recipient not in hub.agencies:  # removed meanwhile: nobody works its queue off, and it is parked
+            deliver(hub, ReleaseNote(release.delivery, release.number))
+    releases = [release for release in releases if release.recipient in hub.agencies]
     frames = [Frame(queue_of(release.recipient), encode(ReleaseNote(release.delivery, release.number))) for release in releases]
     taken = hub.broker.publish(frames)
     lost = [release for release, ok in zip(releases, taken, strict=True) if not ok]
@@ -64,7 +68,10 @@ def sweep(hub: Hub) -> None:
     if back:
         log.info("%d releases came back unworked", back)
     for delivery in crashed:
-        _end_crashed(hub, delivery)
+        try:
+            _end_crashed(hub, delivery)
+        except Exception:  # one that cannot be ended holds up no other
+            log.exception("ending the attempt of delivery %s", delivery.id)
 
 
 def _end_crashed(hub: Hub, seen: StoredDelivery) -> None:
