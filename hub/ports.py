@@ -429,6 +429,9 @@ class Unit(Protocol):
     def step(self, delivery: StoredDelivery, after: DeliveryState, **columns: Any) -> None:
         """Take a delivery from its state to the next. The state in the database must still be the one we saw."""
 
+    def line_taken(self, recipient: str, case: str) -> bool:
+        """Whether a delivery of this line is outstanding. The line is locked."""
+
     def hurry(self, delivery: str) -> None:
         """A delivery that waits for its next attempt is due now."""
 

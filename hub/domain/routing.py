@@ -43,7 +43,8 @@ class Resolver:
         role = self._parse(name)
         if role.candidates:
             return self._candidate(role)
-        assert role.kind and role.place
+        assert role.kind
+        assert role.place
         code, pointer, fault = self.place(role.place)
         if code is None:
             return None, fault

@@ -30,12 +30,12 @@ RECEIVED = frozenset({S.ACCEPTED, S.RETURNED})
 
 #: Which state may follow which. A step that is not here is a mistake of the program, never of a user.
 STEPS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    S.WAITING: frozenset({S.READY, S.WITHDRAWN}),
+    S.WAITING: frozenset({S.READY, S.WITHDRAWN, *RECEIVED}),  # received: it arrived once, and waits to be sent again
     S.READY: frozenset({S.RELEASED, S.PARKED, S.WITHDRAWN, *RECEIVED}),
     S.RELEASED: frozenset({S.ATTEMPTING, S.READY, S.SUBMITTED, S.PARKED, *RECEIVED}),
     S.ATTEMPTING: frozenset({S.DELIVERED, S.SUBMITTED, S.READY, S.PARKED, S.UNKNOWN, *RECEIVED}),
     S.SUBMITTED: frozenset({S.RELEASED, S.DELIVERED, S.PARKED, *RECEIVED}),
-    S.DELIVERED: frozenset({S.READY, *RECEIVED}),
+    S.DELIVERED: frozenset({S.READY, S.WAITING, *RECEIVED}),
     S.PARKED: frozenset({S.READY, S.WITHDRAWN, S.DELIVERED, *RECEIVED}),
     S.UNKNOWN: frozenset({S.READY, S.DELIVERED, S.WITHDRAWN, *RECEIVED}),
     S.ACCEPTED: frozenset(),

@@ -31,6 +31,8 @@ from hub.translation import ConfigErrors, Context
 
 log = logging.getLogger(__name__)
 
+#: The rule by which a delivery is parked after its last attempt. Whether one of them arrived may be unknown.
+GAVE_UP = "delivery.gave-up"
 #: Seconds beyond a call's own deadline before its worker is taken for dead.
 ATTEMPT_GRACE = 15.0
 #: Seconds between tries to record an outcome while the store is out of reach.
@@ -291,7 +293,7 @@ def _again(hub: Hub, unit: Unit, delivery: StoredDelivery, about: Mapping[str, A
     now = hub.clock.technical()
     pause = _poll_pause(hub, delivery) if delivery.reference else hub.schedule.after(max(delivery.attempts, 1), hub.random())
     if pause is None:
-        reason = _reason("delivery.gave-up", f"已尝试{delivery.attempts}次仍未送达：{said.get('message') or said.get('code')}",
+        reason = _reason(GAVE_UP, f"已尝试{delivery.attempts}次仍未送达：{said.get('message') or said.get('code')}",
                          f"given up after {delivery.attempts} attempts: {said.get('message') or said.get('code')}", code=said.get("code"))
         unit.step(delivery, DeliveryState.PARKED, lease_until=None, reason=reason)
         unit.note("delivery.parked", **about, reason=reason)

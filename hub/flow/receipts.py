@@ -20,8 +20,8 @@ from hub.flow.parts import Hub
 from hub.ports import Unit
 
 RECEIPT = "receipt"
-#: A receipt proves that the record arrived, even while the hub is still waiting for the call to end.
-RECEIVABLE = frozenset({DeliveryState.DELIVERED, DeliveryState.ATTEMPTING, DeliveryState.SUBMITTED, DeliveryState.UNKNOWN,
+#: A receipt proves that the record arrived, even while the hub is still waiting for the call to end, or sends it again.
+RECEIVABLE = frozenset({DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.ATTEMPTING, DeliveryState.SUBMITTED, DeliveryState.UNKNOWN,
                         DeliveryState.READY, DeliveryState.RELEASED, DeliveryState.PARKED})
 #: Sections of the answered record that a receipt repeats, so that the sender's clerk knows whom it is about.
 REPEATED = ("person", "case")
@@ -36,7 +36,7 @@ def give(hub: Hub, agency: str, delivery_id: str, body: Mapping[str, Any]) -> di
         delivery, transfer = _locked(hub, unit, agency, delivery_id)
         given = unit.receipt_of(delivery.id)
         if given is None:
-            if delivery.state not in RECEIVABLE or (delivery.attempts == 0 and delivery.state is not DeliveryState.DELIVERED):
+            if delivery.state not in RECEIVABLE or (delivery.attempts == 0 and delivery.delivered_at is None):
                 raise Conflict([Fault("delivery.not-arrived", "", f"该投递目前为“{delivery.state.value}”，尚未送达，不能回执",
                                       f"the delivery is {delivery.state.value}; it has not arrived, so there is nothing to acknowledge")])
             given = record_receipt(hub, unit, delivery, transfer, outcome=outcome, reason=reason, number=body.get("number"),

@@ -10,6 +10,7 @@ from hub.domain.records import person_key
 from hub.domain.routing import Resolver
 from hub.domain.stored import StoredDelivery, StoredTransfer
 from hub.domain.transfers import DeliveryState
+from hub.flow.delivery import GAVE_UP
 from hub.flow.intake import open_deliveries
 from hub.flow.ledger import settle_opening, settle_recorded
 from hub.flow.parts import Hub
@@ -23,7 +24,7 @@ def redeliver(hub: Hub, viewer: str | None, transfer_id: str, body: Mapping[str,
     """`POST /v1/transfers/{id}/redelivery`. `viewer` is the agency that asks (its sender), or None for an operator.
 
     Returns `{transfer, dry_run, deliveries: [{id, recipient, from, new_rendition}]}`. A delivery whose rendition was
-    refused is put into the dialect anew under a new message id; one whose outcome is unknown keeps both.
+    refused is put into the dialect anew under a new message id; one whose outcome is or may be unknown keeps both.
     """
     recipient, dry_run = body.get("recipient"), bool(body.get("dry_run"))
     with hub.store.begin() as unit:
@@ -49,15 +50,19 @@ def _send_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | No
         raise Conflict([Fault("delivery.state", "/recipient", f"没有可以重发的投递（{states}）", f"nothing can be sent again ({states})")])
     plan = []
     for delivery in chosen:
-        anew = delivery.state is DeliveryState.PARKED
+        anew = delivery.state is DeliveryState.PARKED and (delivery.reason or {}).get("rule") != GAVE_UP
         plan.append({"id": delivery.id, "recipient": delivery.recipient, "from": delivery.state.value, "new_rendition": anew})
         if dry_run:
             continue
         columns: dict[str, Any] = {"due_at": hub.clock.technical(), "reason": None}
         if anew:
-            columns |= {"rendition_id": None, "reference": None, "attempts": 0}
+            columns |= {"rendition_id": None}
+        if delivery.state in (DeliveryState.PARKED, DeliveryState.DELIVERED):
+            columns |= {"reference": None, "attempts": 0}
         if delivery.state is DeliveryState.READY:
             unit.hurry(delivery.id)
+        elif delivery.state is DeliveryState.DELIVERED and unit.line_taken(delivery.recipient, delivery.case):
+            unit.step(delivery, DeliveryState.WAITING, **columns)
         else:
             unit.step(delivery, DeliveryState.READY, **columns)
         unit.note("delivery.redelivered", submission=transfer.submission, transfer=transfer.id, delivery=delivery.id, person=transfer.person,
@@ -89,6 +94,9 @@ def _route_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | N
     person = transfer.person or unit.person_for(*person_key(transfer.record), case)
     unit.lock_persons([person])
     unit.lock_lines((recipient, case) for recipient in (*routing.to, *routing.copies))
+    again = unit.transfer(transfer.id)
+    if again is None or not again.parked:
+        raise Conflict([Fault("transfer.routed", "", "该移送已由他人处理，不再待办", "somebody else has sent this transfer on meanwhile")])
     unit.unpark_transfer(transfer.id, record=transfer.record, case=case, person=person)
     unit.note("transfer.unparked", submission=transfer.submission, transfer=transfer.id, person=person, by=viewer or "operator")
     open_deliveries(hub, unit, transfer.submission, transfer.id, person, case, routing)

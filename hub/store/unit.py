@@ -279,6 +279,11 @@ class Unit:
         if delivery.state in OUTSTANDING and after not in OUTSTANDING:
             self._promote(delivery.recipient, delivery.case)
 
+    def line_taken(self, recipient: str, case: str) -> bool:
+        """Whether a delivery of this line is outstanding."""
+        return self._db.execute(select(t.delivery.c.seq).where(
+            t.delivery.c.recipient == recipient, t.delivery.c.case_id == case, t.delivery.c.status.in_(_OUTSTANDING)).limit(1)).first() is not None
+
     def hurry(self, delivery: str) -> None:
         """A delivery that waits for its next attempt is due now."""
         self._db.execute(update(t.delivery).where(t.delivery.c.id == delivery).values(due_at=self._clock.technical()))
@@ -333,7 +338,8 @@ class Unit:
     def expired_attempts(self, now: datetime, limit: int = 100) -> list[StoredDelivery]:
         """Attempts whose worker did not come back in time: their outcome is unknown."""
         rows = self._db.execute(select(t.delivery).where(
-            t.delivery.c.status == DeliveryState.ATTEMPTING.value, t.delivery.c.lease_until < now).limit(limit))
+            t.delivery.c.status == DeliveryState.ATTEMPTING.value, t.delivery.c.lease_until < now)
+            .order_by(t.delivery.c.lease_until).limit(limit))
         return [_delivery(row) for row in rows]
 
     def end_leases(self, now: datetime) -> int:
