@@ -174,7 +174,11 @@ def agency_show(agency_id: str, as_json: bool, lang: str) -> None:
         _print_json(found)
     else:
         for key, value in found.items():
-            click.echo(f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value}")
+            if key != "reach":
+                click.echo(f"{key}: {'—' if value is None else value}")
+        for way in found["reach"]:
+            shown = f"{way['transport']}{'/' + way['dialect'] if way['dialect'] else ''}  {way['url'] or ''}  {way['user'] or ''}"
+            click.echo(f"reach: {shown.rstrip()}{'  (hub agency set)' if way['overridden'] else ''}\n       {', '.join(way['carries'])}")
 
 
 @agency.command("set")
@@ -244,7 +248,7 @@ def _agency(hub: Any, agency_id: str) -> dict[str, Any]:
         first = n == 0 and over is not None
         reach.append({"transport": way.transport, "dialect": way.dialect, "url": (over.url if first and over.url else way.url),
                       "user": (over.user if first and over.user else way.user), "overridden": bool(first),
-                      "carries": hub.dialects[way.dialect].writes() if way.dialect else ["*"]})
+                      "carries": sorted(hub.dialects[way.dialect].writes()) if way.dialect else ["*"]})
     return {"id": found.id, "kind": found.kind, "place": found.place, "name": found.name, "name_en": found.name_en, "parent": found.parent,
             "speaks": found.speaks, "reach": reach, "credential": credential.client_id if credential else None, "source": found.source}
 
