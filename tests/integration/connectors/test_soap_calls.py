@@ -21,14 +21,18 @@ from scripted import (
     PERSON,
     RECEIPT,
     REPLY,
+    SOAP11,
     SUBMIT,
     Got,
     MemorySessions,
     Script,
+    always,
     attachment,
     closed_port,
+    court_answer,
     endpoint,
     parcel,
+    wrapped,
 )
 
 from connectors import envelope
