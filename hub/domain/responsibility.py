@@ -50,16 +50,21 @@ def open_with(standing: Standing | None, holder: str, case: str | None) -> Decis
     )
 
 
-def move_to(standing: Standing | None, expected: Sequence[str], to: str, actor: str, strength: str, needed: str) -> Decision:
+def move_to(standing: Standing | None, expected: Sequence[str], to: str, actor: str, strength: str, needed: str,
+            awaited: str | None = None) -> Decision:
     """Something happened that should move the person to `to`.
 
-    `expected` are the agencies of whom one must hold the person before; `actor` is who recorded it and must be `to`.
+    `expected` are the agencies of whom one must hold the person before; `actor` is who recorded it and must be `to`;
+    `awaited` is the agency to which the holder has sent the person, if he is on the way to one.
     """
     if standing is not None and standing.holder == to:
         return Decision(Verdict.NOTHING)
     if actor != to:
         return Decision(Verdict.DISPUTE, None, f"应由{to}登记，实际由{actor}登记，监管责任未移转",
                         f"{to} should have recorded this, {actor} did; responsibility has not moved")
+    if awaited is not None and awaited != to:
+        return Decision(Verdict.DISPUTE, None, f"该人员应由{awaited}接收，{to}的登记未移转监管责任，需人工核实",
+                        f"this person was sent to {awaited}; what {to} recorded has not moved responsibility until it is settled")
     if STRENGTHS.index(strength) < STRENGTHS.index(needed):
         return Decision(Verdict.DISPUTE, None, f"回执效力不足（需要{needed}，实际{strength}），监管责任未移转",
                         f"the receipt is too weak ({strength}, {needed} is needed); responsibility has not moved")

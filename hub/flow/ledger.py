@@ -26,10 +26,15 @@ def settle_opening(hub: Hub, unit: Unit, exchange: Exchange, transfer: StoredTra
         return
     decision = open_with(_standing(unit, transfer.person), holder.id, transfer.case)
     _write(hub, unit, decision, exchange, transfer, None)
-    if decision.verdict is Verdict.OPEN and opens.to:
-        taker, _ = resolver.role(opens.to)
-        if taker and taker.id != holder.id:
-            due = value_at(transfer.record, opens.due) if opens.due else None
+    standing = unit.standing(transfer.person)
+    if decision.verdict is Verdict.DISPUTE or standing is None or standing.holder != holder.id or not opens.to:
+        return
+    # opened now, or told again: the holder may have corrected to whom the person goes, or until when
+    taker, _ = resolver.role(opens.to)
+    if taker and taker.id != holder.id:
+        due = value_at(transfer.record, opens.due) if opens.due else None
+        on_the_way = unit.transit_of(transfer.person)
+        if on_the_way is None or on_the_way.to_agency != taker.id or due not in (None, on_the_way.due):
             unit.set_transit(transfer.person, taker.id, due, transfer.id)
 
 
@@ -56,7 +61,11 @@ def _move(hub: Hub, unit: Unit, exchange: Exchange, transfer: StoredTransfer, ac
         _write(hub, unit, Decision(Verdict.DISPUTE, None, fault.zh, fault.en), exchange, transfer, receipt)
         return
     expected = [agency.id for role in moves.expected if (agency := resolver.role(role)[0])]
-    decision = move_to(_standing(unit, transfer.person), expected, taker.id, actor, strength, moves.strength)
+    on_the_way = unit.transit_of(transfer.person)
+    if on_the_way is not None and on_the_way.to_agency == taker.id and (sent := unit.transfer(on_the_way.transfer_id)):
+        expected.append(sent.sender)  # who sent the person to the taker, whichever transfer the taker's record continues
+    decision = move_to(_standing(unit, transfer.person), expected, taker.id, actor, strength, moves.strength,
+                       on_the_way.to_agency if on_the_way else None)
     _write(hub, unit, decision, exchange, transfer, receipt)
 
 
