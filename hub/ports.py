@@ -367,6 +367,9 @@ class Unit(Protocol):
 
     def person_known(self, person: str) -> bool: ...
 
+    def id_number_of(self, person: str) -> str | None:
+        """The ID number of a person in its 18-character form (another document's as it is), if it is known."""
+
     def lock_persons(self, persons: Iterable[str]) -> None: ...
 
     def lock_lines(self, lines: Iterable[tuple[str, str]]) -> None:

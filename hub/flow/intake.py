@@ -105,6 +105,8 @@ def _piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
     if not known_person and not value_at(record, "person.id_number") and not value_at(record, "person.name"):
         faults.append(Fault("record.required", "/record/person", "没有写明是谁：请填写person（系统编号）、record.person，或in_reply_to",
                             "nothing says who it is about: give person (the hub's id), record.person, or in_reply_to"))
+    with hub.store.read() as unit:
+        faults += _another_person(unit, record, known_person or (base.person if base else None))
     if faults:
         raise Refused(faults)
     origin = (base.origin or base.sender) if base else None
@@ -181,6 +183,15 @@ def _named(unit: Unit, body: Mapping[str, Any]) -> tuple[str | None, str | None]
     if faults:
         raise Refused(faults)
     return person, case
+
+
+def _another_person(unit: Unit, record: Mapping[str, Any], meant: str | None) -> list[Fault]:
+    """The envelope names a person, or the transfer that is answered is about one, and the record's ID number is another's."""
+    number, known = person_key(record)[0], unit.id_number_of(meant) if meant else None
+    if number is None or known is None or number == known:
+        return []
+    return [Fault("person.differs", "/record/person/id_number", "证件号码与person或in_reply_to所指的人员不是同一人，请核对",
+                  "the ID number is not that of the person whom `person` or `in_reply_to` means", value=value_at(record, "person.id_number"))]
 
 
 def _named_documents(unit: Unit, agency: str, named: Sequence[Mapping[str, Any]]) -> tuple[StoredDocument, ...]:
@@ -299,10 +310,11 @@ def _kind_text(kind: Any) -> str | None:
 # ------------------------------------------------------------------ once
 def _answered_before(hub: Hub, arrival: Arrival) -> dict[str, Any] | None:
     """The first answer, when this is the same thing again. Raises `Conflict` when the key holds other content."""
-    if not arrival.key:
-        raise Refused([Fault("key.missing", "/message/key", "缺少发送方编号（幂等键）", "the sender's key is missing")])
-    if len(arrival.key) > KEY_LIMIT:
-        raise Refused([Fault("key.too-long", "/message/key", f"发送方编号不能超过{KEY_LIMIT}个字符", f"a key has at most {KEY_LIMIT} characters")])
+    if not arrival.key or len(arrival.key) > KEY_LIMIT:
+        fault = (Fault("key.too-long", "/message/key", f"发送方编号不能超过{KEY_LIMIT}个字符", f"a key has at most {KEY_LIMIT} characters")
+                 if arrival.key else Fault("key.missing", "/message/key", "缺少发送方编号（幂等键）", "the sender's key is missing"))
+        _keep_refusal(hub, arrival, [fault])
+        raise Refused([fault])
     with hub.store.read() as unit:
         found = unit.submission_by_key(arrival.agency, arrival.key)
     return _same_or_conflict(hub, arrival, found) if found else None

@@ -160,6 +160,10 @@ class Unit:
     def person_known(self, person: str) -> bool:
         return self._db.execute(select(t.person.c.id).where(t.person.c.id == person)).first() is not None
 
+    def id_number_of(self, person: str) -> str | None:
+        """The ID number of a person in its 18-character form (another document's as it is), if it is known."""
+        return self._db.execute(select(t.person.c.id_number).where(t.person.c.id == person)).scalar()
+
     def lock_persons(self, persons: Iterable[str]) -> None:
         for person in sorted(set(persons)):
             self._db.execute(self._locking(select(t.person.c.id).where(t.person.c.id == person)))
