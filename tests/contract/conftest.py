@@ -9,7 +9,10 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +56,14 @@ class RunningHub:
             self._tokens[agency] = answer.json()["access_token"]
         return self._tokens[agency]
 
+    def wait_for(self, agency: str, path: str, ready: Callable[[Any], Any], seconds: float = 30) -> Any:
+        """Ask again until the answer is as wanted; returns what `ready` made of it. Deliveries take their own time."""
+        end = time.monotonic() + seconds
+        while not (found := ready(answer := self.call(agency, "GET", path).json())):
+            assert time.monotonic() < end, f"{path} is still {answer}\n{self.log.read_text()[-4000:]}"
+            threading.Event().wait(0.05)
+        return found
+
     def call(self, agency: str | None, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
         """One request as an agency (None: without a token)."""
         sent = dict(headers or {})
@@ -76,18 +87,18 @@ def _mappings_without_neighbours(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def running_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
-    folder = tmp_path_factory.mktemp("hub")
+@contextmanager
+def hub_process(folder: Path, **settings: str) -> Iterator[RunningHub]:
+    """A hub of its own, until the block ends."""
     port = _free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
         "HUB_DATA_DIR": str(folder / "data"), "HUB_PORT": str(port), "HUB_CONFIG_DIR": str(_mappings_without_neighbours(folder / "mappings")),
-        "HUB_BUSINESS_TIME": BUSINESS_TIME, "HUB_VALIDATE_RESPONSES": "1", "HUB_MAX_BODY": str(MAX_BODY),
+        "HUB_BUSINESS_TIME": BUSINESS_TIME, "HUB_VALIDATE_RESPONSES": "1", **settings,
     }
     log = folder / "hub.log"
-    with log.open("w") as errors:
-        process = subprocess.Popen([HUB, "serve"], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder)
+    with log.open("w") as errors, subprocess.Popen([HUB, "serve"], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
+                                                   cwd=folder) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().strip(), f"the hub did not start:\n{log.read_text()}"
@@ -95,4 +106,10 @@ def running_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub
         finally:
             process.terminate()
             process.wait(30)
-            process.stdout.close() if process.stdout else None
+
+
+@pytest.fixture(scope="session")
+def running_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """One hub for all tests that do not mind what others have sent to it."""
+    with hub_process(tmp_path_factory.mktemp("hub"), HUB_MAX_BODY=str(MAX_BODY)) as hub:
+        yield hub
