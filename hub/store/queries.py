@@ -18,7 +18,7 @@ from hub.domain.values import CaseNumber, NotValid
 from hub.flow.canonical_form import inbox_item
 from hub.flow.parts import Hub
 from hub.store import tables as t
-from hub.store.unit import _delivery, _transfer
+from hub.store.unit import Unit, _delivery, _transfer
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 #: What lies in an inbox: it has arrived and has no receipt yet.
@@ -38,11 +38,16 @@ def _visible(hub: Hub, viewer: str | None) -> Any:
     seen = [t.transfer.c.sender == viewer, received]
     agency = hub.agencies[viewer]
     if agency.kind in hub.catalogue.supervisors:
-        county = agency.place.rstrip("0") if len(agency.place.rstrip("0")) >= 4 else agency.place
-        supervised = [a.id for a in hub.agencies if a.place.startswith(county)]
+        supervised = [a.id for a in hub.agencies if a.place.startswith(_territory(agency.place))]
         seen.append(t.transfer.c.sender.in_(supervised))
         seen.append(exists().where(t.delivery.c.transfer_id == t.transfer.c.id, t.delivery.c.recipient.in_(supervised)))
     return or_(*seen)
+
+
+def _territory(place: str) -> str:
+    """What the place codes of a county, or of the counties of a city, begin with (GB/T 2260: pairs of digits; a county's
+    own code may end in one zero, such as 370830)."""
+    return place[:4] if place[4:] == "00" and place[2:4] != "00" else place
 
 
 def _no_such(pointer: str, value: str, zh: str, en: str) -> NotFound:
@@ -210,14 +215,14 @@ def inbox(hub: Hub, agency: str, limit: int = 50, after: str | None = None) -> d
     query: Select[Any] = select(t.delivery).where(t.delivery.c.recipient == agency, t.delivery.c.status == IN_INBOX)
     if after:
         query = query.where(t.delivery.c.seq > _cursor(after))
-    with hub.store.read() as unit, hub.database.read() as db:
+    with hub.database.read() as db:
+        unit = Unit(db, hub.clock, hub.ids)
         rows = db.execute(query.order_by(t.delivery.c.seq).limit(limit + 1)).all()
         items = []
         for row in rows[:limit]:
             transfer_row = unit.transfer(row.transfer_id)
             assert transfer_row is not None
-            item = inbox_item(_delivery(row), transfer_row, unit.documents(row.transfer_id))
-            items.append({**item, "accepted_at": iso(transfer_row.accepted_at)})
+            items.append(inbox_item(_delivery(row), transfer_row, unit.documents(row.transfer_id)))
     return {"items": items, "next": str(rows[limit - 1].seq) if len(rows) > limit else None}
 
 
