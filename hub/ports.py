@@ -365,6 +365,9 @@ class Unit(Protocol):
     def person_for(self, id_number: str | None, name: str | None, case: str) -> str:
         """The person of an ID number; without one, the provisional person of that name in that case."""
 
+    def adopt(self, person: str, id_number: str) -> bool:
+        """Give a provisional person its number. False for a person who is not provisional, or when the number is another's."""
+
     def person_known(self, person: str) -> bool: ...
 
     def id_number_of(self, person: str) -> str | None:

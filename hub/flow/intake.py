@@ -375,13 +375,15 @@ def _cases_and_persons(unit: Unit, pieces: Sequence[Piece]) -> list[tuple[str | 
             cases[n] = None if piece.parked else unit.case_for(None)
     keys = [person_key(piece.record) for piece in pieces]
     # A provisional person who is given a number is written to: whoever is known is locked first, in order.
-    unit.lock_persons(known for n, key in enumerate(keys) if (known := unit.find_person(*key, cases[n])))
+    unit.lock_persons(known for n, key in enumerate(keys) if (known := pieces[n].person or unit.find_person(*key, cases[n])))
     persons: dict[int, str | None] = {}
     for n, piece in sorted(enumerate(pieces), key=lambda entry: tuple(map(str, keys[entry[0]]))):
         case = cases[n]
         id_number, name = keys[n]
         if piece.person:
             persons[n] = piece.person
+            if id_number is not None:
+                unit.adopt(piece.person, id_number)
         elif case is None or (id_number is None and name is None):
             persons[n] = None
         else:

@@ -116,7 +116,7 @@ class Unit:
         if id_number is None:
             return waiting or self._new_provisional(name, case)
         found = self._by_id_number(id_number)
-        if found is None and waiting is not None and self._adopt(waiting, id_number):
+        if found is None and waiting is not None and self.adopt(waiting, id_number):
             return waiting
         if found is None:
             self._insert_if_new(t.person, {"id": self._ids.new("per"), "id_number": id_number, "name": _named(name), "provisional": False,
@@ -137,8 +137,8 @@ class Unit:
             query = query.where(t.person.c.provisional)
         return self._db.execute(query).scalar()
 
-    def _adopt(self, person: str, id_number: str) -> bool:
-        """Give a provisional person its number. False when somebody else was given the number in the same moment."""
+    def adopt(self, person: str, id_number: str) -> bool:
+        """Give a provisional person its number. False for a person who is not provisional, or when the number is another's."""
         try:
             with self._db.begin_nested():
                 done = self._db.execute(update(t.person).where(t.person.c.id == person, t.person.c.provisional)
