@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 from hub.store.tables import metadata
 
@@ -18,7 +19,7 @@ class Database:
 
     SQLite runs in WAL with `synchronous=FULL`: what was committed survives a power cut. A writer begins with
     `BEGIN IMMEDIATE` (a deferred one that turns writer fails with "database is locked"), and the threads of one process
-    queue for it in fairness to each other.
+    wait for each other outside the database, where waiting has no deadline.
     """
 
     def __init__(self, url: str, schema: str | None = None) -> None:
@@ -37,6 +38,7 @@ class Database:
             event.listen(engine, "begin", _sqlite_begin)
             return engine
         options = {"options": f"-c search_path={schema}"} if schema else {}
+        self._beside = create_engine(self.url, connect_args=options, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         return create_engine(self.url, connect_args=options, pool_size=10, max_overflow=20, pool_pre_ping=True)
 
     def create(self) -> None:
@@ -57,6 +59,17 @@ class Database:
     def read(self) -> Iterator[Connection]:
         with self.engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def alone(self, key: int) -> Iterator[None]:
+        """Hold an advisory lock of PostgreSQL, on a connection of its own beside the pool: whoever waits for the lock must
+        not keep a connection from the one who has it. No transaction is open meanwhile."""
+        with self._beside.connect() as connection:
+            connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (key,))
+            try:
+                yield
+            finally:
+                connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (key,))
 
     def close(self) -> None:
         self.engine.dispose()

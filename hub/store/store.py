@@ -51,22 +51,29 @@ class Documents:
         path = self._path(sha256)
         if path.exists():
             return sha256
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sync(self._folder)
         handle, side = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as out:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
         os.replace(side, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path.parent)
         return sha256
 
     def get(self, sha256: str) -> bytes:
         return self._path(sha256).read_bytes()
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class SharedSessions:
@@ -100,13 +107,8 @@ class SharedSessions:
         if self._store.database.is_sqlite:
             yield
             return
-        key = crc32(f"session:{agency}".encode())
-        with self._store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (key,))
-            try:
-                yield
-            finally:
-                connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (key,))
+        with self._store.database.alone(crc32(f"session:{agency}".encode())):
+            yield
 
     def uploaded(self, agency: str, delivery: str, sha256: str) -> tuple[str, int] | None:
         with self._store.read() as unit:
