@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,23 @@ def _ways_and_secrets(config_dir: Path) -> list[Finding]:
     for path in sorted((config_dir / "agencies").glob("*.yaml")):
         found, _ = read_yaml(path, shown := f"{config_dir.name}/agencies/{path.name}")
         for n, reach in enumerate(found.get("reach", ()) if found else ()):
-            if found and isinstance(reach, dict) and "dialect" not in reach and "transport" in reach:
+            if not found or not isinstance(reach, dict) or "transport" not in reach:
+                continue
+            transport, dialect = str(reach["transport"]), reach.get("dialect")
+            if dialect is None:
                 findings += [Finding(shown, found.line_of("reach", n), fault.rule, fault.zh, fault.en)
-                             for fault in connectors.check_section(str(reach["transport"]), reach.get("options") or {}, None)]
+                             for fault in connectors.check_section(transport, reach.get("options") or {}, None)]
+            elif transport not in _sections(config_dir, str(dialect)):
+                findings.append(Finding(shown, found.line_of("reach", n, "transport"), "transport.unknown",
+                                        f"方言“{dialect}”的{connectors.SECTIONS}没有“{transport}”部分",
+                                        f"{connectors.SECTIONS} of the dialect {dialect!r} has no section {transport!r}"))
     return findings
+
+
+def _sections(config_dir: Path, dialect: str) -> Mapping[str, Any]:
+    path = config_dir / "dialects" / dialect / connectors.SECTIONS
+    found = read_yaml(path, path.name)[0] if path.is_file() else None
+    return found or {}
 
 
 def _has_schema(exchange: str) -> bool:
