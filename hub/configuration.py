@@ -133,7 +133,7 @@ class AgencySchema(_Strict):
 SECRET_KEY = re.compile(r"(?i)(password|passwd|secret|token|private[-_]?key|api[-_]?key|^mm$|口令|密码)")
 #: Names of places in a message that happen to hold a password, not the password itself.
 NAMES_A_PLACE = re.compile(r"^[A-Za-z_][\w./@:-]{0,39}$")
-SECRET_VALUE = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----|\bwhsec_[A-Za-z0-9+/=]{16,})")
+SECRET_VALUE = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----|\bwhsec_[A-Za-z0-9+/=]{16,}|://[^/\s:@]+:[^/\s@]+@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,8 @@ class _Reader:
         self.findings: list[Finding] = []
         self.places: dict[str, str] = {}
         self._exchange_lines: dict[str, tuple[str, LinedDict]] = {}
+        #: where each kind, place and role stands: (section, name) → (file, entry)
+        self._word_lines: dict[tuple[str, str], tuple[str, LinedDict]] = {}
 
     # ------------------------------------------------------------ files
     def _files(self, folder: str) -> Iterator[tuple[Path, str, LinedDict]]:
@@ -258,6 +260,12 @@ class _Reader:
             return
         for name, entry in entries.items():
             if isinstance(entry, LinedDict):
+                if section != "exchanges" and (section, name) in self._word_lines:
+                    first, at = self._word_lines[section, name]
+                    self._say(shown, entries.line_of(name), "workflow.duplicate", f"“{name}”重复定义，已见于{first}:{at.line}",
+                              f"{name!r} is defined twice; it stands first in {first}:{at.line}")
+                    continue
+                self._word_lines[section, name] = (shown, entry)
                 yield name, entry
             else:
                 self._say(shown, entries.line_of(name), "workflow.section", f"“{name}”应为键值对", f"{name!r} must be a mapping")
@@ -265,6 +273,7 @@ class _Reader:
     def exchanges_are_fillable(self, catalogue: Catalogue, agencies: Agencies) -> None:
         """Every word of the chart is known, and every role can be filled by at least one agency."""
         present = Counter(agency.kind for agency in agencies)
+        self._places_are_sound(catalogue)
         for name, exchange in catalogue.exchanges.items():
             shown, entry = self._exchange_lines[name]
             for n, kind in enumerate(exchange.senders):
@@ -288,6 +297,18 @@ class _Reader:
             if exchange.reply and exchange.reply not in catalogue.exchanges:
                 self._say(shown, entry.line_of("reply"), "exchange.unknown", f"答复“{exchange.reply}”不是已定义的交换",
                           f"the reply {exchange.reply!r} is no exchange that is defined")
+
+    def _places_are_sound(self, catalogue: Catalogue) -> None:
+        """A place stands in the record, or is the seat of an agency that is named without asking for a place again."""
+        for name, place in catalogue.places.items():
+            shown, entry = self._word_lines["places", name]
+            role = catalogue.roles.get(place.agency_of or "")
+            if place.agency_of and (role is None or not role.candidates):
+                self._say(shown, entry.line_of("agency_of"), "role.unknown",
+                          f"地点“{name}”的agency_of“{place.agency_of}”应为roles中写有candidates的角色",
+                          f"place {name!r}: agency_of {place.agency_of!r} must be a role with candidates")
+            elif not place.paths and not place.agency_of:
+                self._say(shown, entry.line, "place.empty", f"地点“{name}”没有写明paths或agency_of", f"place {name!r} has neither paths nor agency_of")
 
     def _role_is_known(self, word: str, shown: str, line: int, catalogue: Catalogue, present: Mapping[str, int]) -> None:
         role = catalogue.roles.get(word)
@@ -364,9 +385,9 @@ def secrets_in(found: Any, shown: str, path: tuple[str | int, ...] = (), root: L
     items = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
     for key, value in items:
         here = (*path, key)
-        if isinstance(value, str):
-            named = bool(SECRET_KEY.search(str(key))) and not _is_place_name(value, path)
-            if named or SECRET_VALUE.search(value):
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            named = bool(SECRET_KEY.search(str(key))) and not _is_place_name(str(value), path)
+            if named or SECRET_VALUE.search(str(value)):
                 assert root is not None
                 findings.append(Finding(shown, root.line_of(*here), "secret.in-file",
                                         f"“{key}”像是密码或密钥：不要写在配置文件里，请用 hub agency set 或 hub agency credential",

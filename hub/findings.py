@@ -68,12 +68,14 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, keeping lines, refusing duplicate keys, leaving dates and numbers-with-zeros as they stand."""
 
 
-# Dates stay text, and only `true` and `false` are booleans (YAML 1.2): `on` and `no` are words of the chart.
+# As in YAML 1.2, dates stay text, `on` and `no` are words, and a number does not begin with zero: the code 011 is not 9.
+_YAML_1_1 = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _YAML_1_1]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 
 
 class DuplicateKey(yaml.MarkedYAMLError):
@@ -117,6 +119,10 @@ def read_yaml(path: Path, shown: str) -> tuple[LinedDict | None, list[Finding]]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         return None, [Finding(shown, line, "yaml.syntax", f"YAML格式错误：{error.problem}", f"YAML error: {error.problem}")]
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        return None, [Finding(shown, line, "yaml.syntax", f"YAML格式错误：不允许的字符 U+{ord(text[error.position]):04X}",
+                              f"YAML error: the character U+{ord(text[error.position]):04X} is not allowed")]
     if not isinstance(found, LinedDict):
         return None, [Finding(shown, 1, "yaml.shape", "文件内容应为键值对", "the file must hold a mapping of keys to values")]
     return found, []
