@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from hub.flow.delivery import deliver
@@ -30,6 +31,8 @@ class Process:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._workers: dict[str, ThreadPoolExecutor] = {}
+        self._calls = threading.Condition()
+        self._under_way = 0
 
     def start(self) -> None:
         hub = self._hub
@@ -52,11 +55,15 @@ class Process:
         """Finish what is under way and stop. What cannot be finished in `patience` seconds is released again later."""
         self._stop.set()
         self._hub.wake.set()
+        until = time.monotonic() + patience
         for thread in self._threads:
-            thread.join(patience)
+            thread.join(max(0.0, until - time.monotonic()))
         self._hub.broker.close()
         for workers in self._workers.values():
-            workers.shutdown(wait=True, cancel_futures=True)
+            workers.shutdown(wait=False, cancel_futures=True)
+        with self._calls:
+            if not self._calls.wait_for(lambda: self._under_way == 0, max(0.0, until - time.monotonic())):
+                log.warning("%d calls are still under way; their outcome is taken for unknown when their time is over", self._under_way)
 
     # ------------------------------------------------------------ threads
     def _dispatch(self) -> None:
@@ -85,6 +92,16 @@ class Process:
             received.requeue()
 
     def _work(self, received: Received) -> None:
+        with self._calls:
+            self._under_way += 1
+        try:
+            self._deliver(received)
+        finally:
+            with self._calls:
+                self._under_way -= 1
+                self._calls.notify_all()
+
+    def _deliver(self, received: Received) -> None:
         try:
             deliver(self._hub, decode(received.body))
         except NotAReleaseNote:
