@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import requests
 #: Which agency each simulated system belongs to.
 SYSTEMS = {"prison": "prison.370800", "court": "court.370826", "police": "police.370826", "city": "bureau.370826", "rest": "bureau.370828"}
 START_TIMEOUT = 30.0  # seconds
+STOP_TIMEOUT = 3.0  # seconds until a system that was asked to stop is made to
 
 
 class CastFailed(Exception):
@@ -28,7 +29,7 @@ class CastFailed(Exception):
 
 @dataclass
 class Actor:
-    """One running simulated system: its process, its service address, and what both sides present to each other."""
+    """One running simulated system: its process, its service address, and what the hub presents to it."""
 
     system: str
     agency: str
@@ -43,6 +44,8 @@ class Actor:
         return f"http://127.0.0.1:{self.port}/_sim"
 
     def alive(self) -> bool:
+        if not self.port:
+            return False  # it was about to start when the run was killed
         with contextlib.suppress(requests.RequestException):
             found = requests.get(f"{self.control}/health", timeout=5).json()
             return bool(found.get("agency") == self.agency)
@@ -96,31 +99,53 @@ class State:
         return cls(path, stored["port"], actors, stored["clients"], stored["steps"], stored["cast"])
 
 
-def start(system: str, folder: Path, *, hub: str, user: str, password: str, hub_user: str, hub_password: str,
-          command: str | None = None, port: int = 0) -> Actor:
-    """Start one simulated system in a session of its own, so that it outlives the hub. Raises `CastFailed`."""
-    agency = SYSTEMS[system]
+@dataclass(frozen=True)
+class Launched:
+    """A program that was started and has not said yet that it is ready."""
+
+    system: str
+    process: subprocess.Popen[bytes]
+    said: Path
+    before: int
+    user: str
+    password: str
+
+    def ready(self) -> Actor:
+        """Wait until it listens. Raises `CastFailed` with what it said when it does not."""
+        until = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < until:
+            ended = self.process.poll() is not None
+            for line in _lines(self.said, self.before):
+                if line.startswith('{"ready"'):
+                    ready = json.loads(line)
+                    return Actor(self.system, SYSTEMS[self.system], self.process.pid, ready["url"], ready["port"], self.user, self.password)
+            if ended:
+                break
+            time.sleep(0.02)
+        _end([self.process.pid])
+        command = shlex.join(str(part) for part in self.process.args[4:6])  # type: ignore[index]
+        raise CastFailed(f"{self.system}: {command} did not start; see {self.said}:\n{self.said.read_text(errors='replace')[-800:]}")
+
+
+def launch(system: str, folder: Path, *, hub: str, user: str, password: str, hub_user: str, hub_password: str,
+           command: str | None = None, port: int = 0) -> Launched:
+    """Start one simulated system in a session of its own, so that it outlives the hub.
+
+    It writes its process id down before it becomes the program, so that it is found again even when the hub dies in
+    the moment in which it starts it.
+    """
     data = folder / system
     data.mkdir(parents=True, exist_ok=True)
+    _end(_left_over(data))
     program = shlex.split(command) if command else [sys.executable, "-m", "simulators", system]
-    arguments = ["--agency", agency, "--port", str(port), "--data", str(data), "--hub", hub, "--user", user, "--password", password,
+    arguments = ["--agency", SYSTEMS[system], "--port", str(port), "--data", str(data), "--hub", hub, "--user", user, "--password", password,
                  "--hub-user", hub_user, "--hub-password", hub_password]
     said = data / "output.log"
     before = said.stat().st_size if said.exists() else 0
     with said.open("ab") as out:
-        process = subprocess.Popen([*program, *arguments], stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
-                                   cwd=Path(__file__).resolve().parent.parent)
-    until = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < until:
-        for line in _lines(said, before):
-            if line.startswith('{"ready"'):
-                ready = json.loads(line)
-                return Actor(system, agency, process.pid, ready["url"], ready["port"], user, password)
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    stop_process(process.pid)
-    raise CastFailed(f"{system}: {' '.join(program)} did not start; see {said}:\n{said.read_text(errors='replace')[-800:]}")
+        process = subprocess.Popen(["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(data / "pid"), *program, *arguments], stdout=out, stderr=out,
+                                   stdin=subprocess.DEVNULL, start_new_session=True, cwd=Path(__file__).resolve().parent.parent)
+    return Launched(system, process, said, before, user, password)
 
 
 def _lines(path: Path, start_at: int) -> Iterator[str]:
@@ -131,22 +156,40 @@ def _lines(path: Path, start_at: int) -> Iterator[str]:
                 yield line.strip()
 
 
-def stop(actors: Mapping[str, Actor]) -> None:
-    """Stop those of the systems that are still ours: a process id may have been given to somebody else since."""
-    for actor in actors.values():
-        if actor.alive():
-            stop_process(actor.pid)
+# ------------------------------------------------------------------ stopping
+def stop(folder: Path) -> None:
+    """Stop every system that was started on `folder`, by this run or by one that was killed."""
+    _end([pid for system in SYSTEMS for pid in _left_over(folder / system)])
 
 
-def stop_process(pid: int) -> None:
+def _left_over(data: Path) -> list[int]:
+    """The process that runs on a system's folder, if one does. Its id may have been given to somebody else since."""
+    try:
+        pid = int((data / "pid").read_text())
+        started_with = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return []
+    return [pid] if str(data).encode() in started_with else []
+
+
+def _end(pids: Sequence[int]) -> None:
+    """End the sessions of these processes: asked first, then made to."""
+    left = list(pids)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, number)
-        for _ in range(60):
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.05)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, number)
+        until = time.monotonic() + STOP_TIMEOUT
+        while (left := [pid for pid in left if not _gone(pid)]) and time.monotonic() < until:
+            time.sleep(0.02)
+
+
+def _gone(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+        # what a dead parent left to a first process that never asks for it stays a zombie
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return True

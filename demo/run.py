@@ -7,11 +7,12 @@ import json
 import logging
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import uvicorn
 from sqlalchemy import text
 
 from demo import cast
-from demo.cast import CastFailed, State
+from demo.cast import Actor, CastFailed, State
 from demo.story import STEPS, Stage, StoryStuck
 from hub import words
 from hub.api.app import create_app
@@ -37,7 +38,7 @@ from simulators.hub_client import HubRefused
 
 SCHEMA = "santong_demo"
 #: The story is told in compressed time, and so are the pauses between attempts.
-SCHEDULE = Schedule(retry=(0.4, 0.8, 1.5), attempts=40, poll=(0.3, 0.5), jitter=0.1)
+SCHEDULE = Schedule(retry=(0.2, 0.4, 0.8, 1.5), attempts=40, poll=(0.2, 0.4), jitter=0.1)
 DECIDED_BY_PERSON = ("unknown", "parked")
 
 
@@ -51,51 +52,66 @@ def run(settings: Settings, *, resume: bool, stay: bool, port: int, commands: di
     if not resume or state is None:
         if resume:
             print("没有可以继续的演示，从头开始" if language == "zh" else "there is nothing to resume; starting afresh", file=sys.stderr)
-        state = _afresh(settings, folder, state, port)
+        state = _afresh(settings, folder, port)
     settings = replace(settings, port=state.port, public_url=f"http://127.0.0.1:{state.port}")
-    hub = build(settings)
-    hub.schedule = SCHEDULE
-    assert isinstance(hub.clock, SystemClock)
-    teller = Teller(hub, language, quiet=as_json)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that nobody is left on the stage
     try:
-        _cast(hub, state, folder / "agencies", settings.public_url, commands)
-        process, server = Process(hub), _Server(settings, hub)
-        hub.clock.stand_at(_now(state))
-        process.start()
-        server.start()
-        try:
-            stage = Stage(hub, hub.clock, state, settings.public_url)
-            for step in STEPS:
-                teller.heading(step.time.strftime("%Y-%m-%d"), step.en if language == "en" else step.zh)
-                if step.name not in state.steps:
-                    hub.clock.stand_at(step.time)
-                    step.act(stage)
-                    state.steps[step.name] = teller.latest()
-                    state.save()
-                teller.events(state.steps[step.name])
-                time.sleep(pace)
-            ending = _ending(hub)
-            teller.ending(ending)
-            if as_json:
-                print(json.dumps(ending | {"journals": _journals(state)}, ensure_ascii=False, indent=1))
-            if stay:
-                _stay(settings, language)
-        finally:
-            server.stop()
-            process.stop()
+        _play(settings, state, commands, Telling(language, as_json, pace, stay))
     except (CastFailed, StoryStuck, HubRefused, requests.RequestException) as error:
         print(f"演示中断：{error}" if language == "zh" else f"the demo stopped: {error}", file=sys.stderr)
-        cast.stop(state.actors)
         return 1
-    cast.stop(state.actors)
+    finally:
+        cast.stop(folder / "agencies")
     return 0
 
 
+@dataclass(frozen=True)
+class Telling:
+    """How the story is told. `pace`: seconds between the steps; `stay`: keep running afterwards."""
+
+    language: str
+    as_json: bool
+    pace: float
+    stay: bool
+
+
+def _play(settings: Settings, state: State, commands: dict[str, str], telling: Telling) -> None:
+    """The hub runs, the agencies come on, every step that is not done yet is done, and the ending is told."""
+    hub = build(settings)
+    hub.schedule = SCHEDULE
+    assert isinstance(hub.clock, SystemClock)
+    teller = Teller(hub, telling.language, quiet=telling.as_json)
+    _cast(hub, state, settings.data_dir / "agencies", settings.public_url, commands)
+    process, server = Process(hub), _Server(settings, hub)
+    hub.clock.stand_at(_now(state))
+    process.start()
+    try:
+        server.start()
+        stage = Stage(hub, hub.clock, state, settings.public_url)
+        for step in STEPS:
+            teller.heading(step.time.strftime("%Y-%m-%d"), step.en if telling.language == "en" else step.zh)
+            if step.name not in state.steps:
+                hub.clock.stand_at(step.time)
+                step.act(stage)
+                state.steps[step.name] = teller.latest()
+                state.save()
+            teller.events(state.steps[step.name])
+            time.sleep(telling.pace)
+        ending = _ending(hub)
+        teller.ending(ending)
+        if telling.as_json:
+            print(json.dumps(ending | {"journals": _journals(state)}, ensure_ascii=False, indent=1), flush=True)
+        if telling.stay:
+            _stay(settings, telling.language)
+    finally:
+        server.stop()
+        process.stop()
+
+
 # ------------------------------------------------------------------ setting the stage
-def _afresh(settings: Settings, folder: Path, old: State | None, port: int) -> State:
+def _afresh(settings: Settings, folder: Path, port: int) -> State:
     """A clean stage: the last run's agencies stopped, its store emptied. Only the demo's own folder and schema are touched."""
-    if old:
-        cast.stop(old.actors)
+    cast.stop(folder / "agencies")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
@@ -125,25 +141,35 @@ def _cast(hub: Hub, state: State, folder: Path, url: str, commands: dict[str, st
             state.clients[agency.id] = {key: str(value) for key, value in issued.items() if key != "agency"}
         state.cast = True
         state.save()
-    for system, agency_id in cast.SYSTEMS.items():
-        known = state.actors.get(system)
-        if known and known.alive():
-            continue
-        client = state.clients[agency_id]
-        calls_by_soap = hub.agencies[agency_id].speaks is not None
-        if known:
-            user, password = known.user, known.password
-        elif system == "rest":
-            user, password = "hub", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-        else:
-            user, password = hub.agencies[agency_id].reach[0].user or "hub", secrets.token_hex(12)
-        actor = cast.start(system, folder, hub=url, user=user, password=password, command=commands.get(system), port=known.port if known else 0,
-                           hub_user=client["soap_user"] if calls_by_soap else client["client_id"],
-                           hub_password=client["soap_password"] if calls_by_soap else client["client_secret"])
-        state.actors[system] = actor
-        state.save()
-        with hub.store.begin() as unit:
-            unit.set_override(agency_id, actor.url, user, hub.seal.seal(password))
+    absent = [system for system in cast.SYSTEMS if system not in state.actors or not state.actors[system].alive()]
+    for system in absent:
+        # Written down before it starts: whatever happens then, the next run knows what the system expects of callers.
+        state.actors.setdefault(system, _newcomer(hub, system))
+    state.save()
+    launched = []
+    for system in absent:
+        actor = state.actors[system]
+        client = state.clients[actor.agency]
+        kind = "soap" if hub.agencies[actor.agency].speaks is not None else "client"
+        names = {"soap": ("soap_user", "soap_password"), "client": ("client_id", "client_secret")}[kind]
+        launched.append(cast.launch(system, folder, hub=url, user=actor.user, password=actor.password, command=commands.get(system), port=actor.port,
+                                    hub_user=client[names[0]], hub_password=client[names[1]]))
+    for one in launched:
+        state.actors[one.system] = one.ready()
+    state.save()
+    with hub.store.begin() as unit:
+        for actor in state.actors.values():
+            unit.set_override(actor.agency, actor.url, actor.user, hub.seal.seal(actor.password))
+
+
+def _newcomer(hub: Hub, system: str) -> Actor:
+    """A system that is about to start, with what its callers must present."""
+    agency = cast.SYSTEMS[system]
+    if system == "rest":
+        user, password = "hub", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    else:
+        user, password = hub.agencies[agency].reach[0].user or "hub", secrets.token_hex(12)
+    return Actor(system, agency, 0, "", 0, user, password)
 
 
 def _now(state: State) -> Any:

@@ -100,8 +100,7 @@ class Step:
 
 # ------------------------------------------------------------------ samples
 def prison_record() -> str:
-    text = (SAMPLES / "prison-parole.xml").read_text(encoding="gb18030")
-    return text
+    return (SAMPLES / "prison-parole.xml").read_text(encoding="gb18030")
 
 
 def wrong_prison_record() -> str:
