@@ -77,7 +77,7 @@ def _measured(name: str, services: Services, seconds: float) -> Measured:
         for route in ("rest", "soap"):
             _tell(f"{name}: {route}, {seconds:.0f} s")
             runs[route] = measure.sustained(contender, route, services.sink_port, stream, seconds)
-            _tell(f"  {runs[route].per_second:.1f}/s")
+            _tell(f"  {runs[route].per_second:.1f}/s, {runs[route].cpu:.2f} ms of processor time each")
         short = max(2.0, seconds / 4)
         _tell(f"{name}: one in flight, {short:.0f} s")
         latency = measure.unloaded(contender, "rest", stream, short)
@@ -97,6 +97,8 @@ def _figures(hub: Measured, naive: Measured) -> list[Figure]:
         Figure("latency.unloaded.p99", hub.latency.p99, "ms", naive.latency.p99),
         Figure("latency.unloaded.answer-p50", hub.latency.answer_p50, "ms", naive.latency.answer_p50),
         Figure("latency.half", hub.half_p99, "ms", naive.half_p99),
+        Figure("cpu.rest", hub.rest.cpu, "ms/transfer", naive.rest.cpu),
+        Figure("cpu.soap", hub.soap.cpu, "ms/transfer", naive.soap.cpu),
         Figure("memory.pss", max(hub.rest.memory, hub.soap.memory), "MB", max(naive.rest.memory, naive.soap.memory)),
     ]
 

@@ -76,14 +76,15 @@ class Contender:
 
     def pss(self) -> float:
         """Memory of all its processes now, in MB; what they share is counted once (proportional set size)."""
-        found = 0
-        for pid in self.processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                parent = psutil.Process(pid)
-                for process in (parent, *parent.children(recursive=True)):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        found += process.memory_full_info().pss
-        return found / 2**20
+        return sum(process.memory_full_info().pss for process in self._family()) / 2**20
+
+    def cpu(self) -> float:
+        """Seconds of processor time that its processes have used so far."""
+        return sum(times.user + times.system for times in (process.cpu_times() for process in self._family()))
+
+    def _family(self) -> list[psutil.Process]:
+        parents = [psutil.Process(pid) for pid in self.processes]
+        return [process for parent in parents for process in (parent, *parent.children(recursive=True))]
 
 
 @contextmanager
