@@ -20,22 +20,23 @@ from hub.flow.parts import Hub, Schedule
 from hub.identity.seal import FernetSeal, sealing_key, token_key
 from hub.ids import UlidIds
 from hub.messaging.embedded import EmbeddedBroker
-from hub.ports import Broker, Connector, Endpoint, Seal, SoapService, Store
+from hub.ports import Broker, Clock, Connector, Endpoint, Seal, SoapService, Store
 from hub.settings import Settings
 from hub.store.database import Database
 from hub.store.store import Documents, SharedSessions
 from hub.store.store import Store as DatabaseStore
 
 
-def build(settings: Settings, broker: Broker | None = None) -> Hub:
+def build(settings: Settings, broker: Broker | None = None, clock: Clock | None = None) -> Hub:
     """A hub on the parts that the settings name. Raises `ConfigErrors` when the configuration cannot be used.
 
     `broker`: one that is there already (a test's); else RabbitMQ where `broker_url` is set, or the embedded one.
+    `clock`: one that stands where a test wants it; else the real one.
     """
     configured = configuration.load(settings.config_dir)
     dialects = translation.load(settings.config_dir, configured.agencies)
     schedule = _schedule(settings.config_dir)
-    clock = SystemClock(settings.business_time)
+    clock = clock or SystemClock(settings.business_time)
     ids = UlidIds()
     database = Database(settings.database_url, settings.schema)
     database.create()
