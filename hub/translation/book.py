@@ -12,7 +12,6 @@ from lxml import etree
 from hub.domain.agencies import Agencies
 from hub.findings import ConfigErrors, Finding, LinedDict
 from hub.translation import codelists
-from hub.translation.canonical import pointer_of, steps_of
 from hub.translation.codelists import CodeList
 from hub.translation.dialect import Dialect, Hint, Receives
 from hub.translation.foreign import path_of
@@ -71,8 +70,24 @@ def _read(config_dir: Path, agencies: Agencies, schemas: Mapping[str, Any]) -> t
         dialect = loader.load()
         if dialect is not None:
             dialects[folder.name] = dialect
+            if not loader.files.findings:
+                findings += _agencies_fit(dialect, agencies)
         findings += loader.files.findings
     return Book(dialects), sorted(findings, key=lambda finding: (finding.file, finding.line))
+
+
+def _agencies_fit(dialect: Dialect, agencies: Agencies) -> Iterator[Finding]:
+    """Agencies that expect of a dialect what it does not do: told at the agency's file."""
+    for agency in agencies:
+        file, _, line = (agency.source or f"{agency.id}:1").rpartition(":")
+        at = (file, int(line))
+        if agency.speaks == dialect.name and not dialect.receives:
+            yield Finding(*at, "dialect.receives-nothing", f"{agency.id}以方言“{dialect.name}”发送，但该方言不接收任何报文",
+                          f"{agency.id} speaks {dialect.name!r}, but nothing is received in that dialect")
+        for reach in agency.reach:
+            for exchange in reach.exchanges if reach.dialect == dialect.name else ():
+                if not dialect.can_write(exchange):
+                    yield Finding(*at, "reach.exchange", f"{agency.id}：方言“{dialect.name}”不能写出“{exchange}”", f"{agency.id}: the dialect {dialect.name!r} does not write {exchange!r}")
 
 
 class _Loader:
@@ -255,6 +270,3 @@ class _Loader:
         for name in sorted({name for part in parts for name in part.used if name in self.lists}):
             digest.update(b"\0" + self.lists[name].content.encode())
         return f"{mapping.dialect}/{mapping.exchange}@{mapping.version}+{digest.hexdigest()[:8]}"
-
-
-__all__ = ["Book", "check", "load", "pointer_of", "steps_of"]

@@ -59,12 +59,17 @@ def build(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
 
 
 # ---------------------------------------------------------------- plain text
-def _encode_text(value: Any, _agencies: Agencies) -> str:
+def text_of(value: Any) -> str:
+    """A single value as text. Raises `NotValid` for lists and objects."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | Decimal):
         return str(value)
     raise NotValid("value.shape", "此处应为一个文本值", "a single text value is wanted here")
+
+
+def _encode_text(value: Any, _agencies: Agencies) -> str:
+    return text_of(value)
 
 
 TEXT = Codec(lambda text: text, _encode_text)
@@ -104,9 +109,9 @@ def moment(value: Any) -> datetime:
         raise NotValid("date.malformed", "此处应为日期或时间", "a date or time is wanted here")
     try:
         found = datetime.fromisoformat(value)
-    except ValueError as error:
+        return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found.astimezone(SHANGHAI)
+    except (ValueError, OverflowError) as error:
         raise NotValid("date.malformed", f"“{value}”不是ISO 8601日期或时间", f"{value!r} is no ISO 8601 date or time") from error
-    return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found.astimezone(SHANGHAI)
 
 
 def _reader(form: str, rule: str) -> Callable[[str], datetime]:
@@ -170,7 +175,7 @@ def as_date(value: Any) -> date:
 
 # ---------------------------------------------------------------- terms, numbers, money
 def term_of(value: Any) -> Term:
-    if not isinstance(value, Mapping) or not all(isinstance(part, int) for part in value.values()):
+    if not isinstance(value, Mapping) or not all(type(part) is int and 0 <= part <= 36_600 for part in value.values()):
         raise NotValid("term.malformed", "此处应为期限，如{\"years\": 1, \"months\": 6}", 'a term such as {"years": 1, "months": 6} is wanted here')
     return Term.of(dict(value))
 
@@ -209,7 +214,7 @@ def _number(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec
 
 
 def _money(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
-    return Codec(_decode_money, lambda value, _: _decode_money(str(value)))
+    return Codec(_decode_money, lambda value, _: _decode_money(text_of(value)))
 
 
 def _boolean(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
@@ -257,27 +262,27 @@ def _codes(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
 def _check(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
     wanted = str(clause["check"])
     if wanted == "case-number":
-        return Codec(lambda text: CaseNumber.parse(text).text, lambda value, _: CaseNumber.parse(str(value)).text, "case-number")
+        return Codec(lambda text: CaseNumber.parse(text).text, lambda value, _: CaseNumber.parse(text_of(value)).text, "case-number")
     if wanted == "GB 11643":
         # Checked only when the whole record is there: another kind of document has numbers of another form.
         return Codec(lambda text: text, _encode_text, "id-number")
     if wanted == "GB 11643, 18":
-        return Codec(lambda text: text, lambda value, _: IdNumber.parse(str(value)).as_18, "id-number")
+        return Codec(lambda text: text, lambda value, _: IdNumber.parse(text_of(value)).as_18, "id-number")
     raise Unusable("codec.form", "check", f"不认识的校验“{wanted}”，应为GB 11643或case-number", f"unknown check {wanted!r}; known are GB 11643 and case-number")
 
 
 def _place(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
     form = clause["place"]
     if form == "any":
-        return Codec(lambda text: PlaceCode.parse(text).text, lambda value, _: PlaceCode.parse(str(value)).text)
+        return Codec(lambda text: PlaceCode.parse(text).text, lambda value, _: PlaceCode.parse(text_of(value)).text)
     if form == 6:
-        return Codec(lambda text: PlaceCode.parse(text).county, lambda value, _: PlaceCode.parse(str(value)).county)
+        return Codec(lambda text: PlaceCode.parse(text).county, lambda value, _: PlaceCode.parse(text_of(value)).county)
     if not isinstance(form, Sequence) or isinstance(form, str) or not all(isinstance(part, str) or part in (3, 6) for part in form):
         raise Unusable("codec.form", "place", "place应为any、6，或由6、3和文字组成的列表，如[6, 3, \"001\"]", 'place is any, 6, or a list of 6, 3 and texts such as [6, 3, "001"]')
     pieces = tuple(form)
 
     def write(value: Any, _agencies: Agencies) -> str:
-        code = PlaceCode.parse(str(value))
+        code = PlaceCode.parse(text_of(value))
         return "".join(piece if isinstance(piece, str) else code.county if piece == 6 else code.township or "000" for piece in pieces)
 
     return Codec(None, write)
@@ -289,7 +294,7 @@ def _agency(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
 
     def name(value: Any, agencies: Agencies) -> str:
         if isinstance(value, Mapping) and value.get("name"):
-            return str(value["name"])
+            return text_of(value["name"])
         known = agencies.get(value) if isinstance(value, str) else None
         if known:
             return known.name
@@ -299,7 +304,7 @@ def _agency(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
 
     def place(value: Any, _agencies: Agencies) -> str:
         if isinstance(value, Mapping) and value.get("place"):
-            return str(value["place"])
+            return text_of(value["place"])
         match = AGENCY_ID.match(value) if isinstance(value, str) else None
         if not match:
             raise NotValid("agency.unknown", f"“{value}”不是单位编号，无从得知其区划", f"{value!r} is no agency id, so its place is not known")
@@ -320,7 +325,7 @@ def _marked_court(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> C
     longest_first = sorted(marks.words, key=len, reverse=True)
 
     def write(value: Any, agencies: Agencies) -> str:
-        number = CaseNumber.parse(str(value))
+        number = CaseNumber.parse(text_of(value))
         for mark in longest_first:
             if number.mark.startswith(mark):
                 assert agency.encode
@@ -337,7 +342,7 @@ def _offence(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec
         raise Unusable("codec.form", "offence", "offence应为full（带罪字）或short（不带）", "offence is full (with 罪) or short (without)")
 
     def write(value: Any, _agencies: Agencies) -> str:
-        name = offence(str(value))
+        name = offence(text_of(value))
         return name if form == "full" or name == "罪" else name.removesuffix("罪")
 
     return Codec(offence, write)
@@ -347,7 +352,8 @@ def _file_name(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Co
     def write(value: Any, _agencies: Agencies) -> str:
         if not isinstance(value, Mapping) or not isinstance(value.get("title"), str):
             raise NotValid("value.shape", "此处应为带名称的材料", "a document with its title is wanted here")
-        return file_name(value["title"], value.get("media_type"))
+        media = value.get("media_type")
+        return file_name(value["title"], media if isinstance(media, str) else None)
 
     return Codec(None, write)
 

@@ -66,9 +66,9 @@ class CodeList:
 
     def _code(self, value: Any) -> str:
         if self.coded:
-            if isinstance(value, Mapping) and value.get("system") == self.name and value.get("code") in self.names:
-                return str(value["code"])
             shown = value.get("code", value) if isinstance(value, Mapping) else value
+            if isinstance(value, Mapping) and value.get("system") == self.name and isinstance(shown, str) and shown in self.names:
+                return shown
             if isinstance(value, Mapping) and value.get("system") != self.name:
                 raise NotValid("code.system", f"需要代码系统“{self.name}”的代码，而不是“{value.get('system')}”",
                                f"a code of {self.name} is wanted, not of {value.get('system')}")

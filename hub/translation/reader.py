@@ -14,7 +14,7 @@ from typing import Any
 
 from hub.domain.faults import Fault
 from hub.domain.values import IdNumber, NotValid
-from hub.translation.canonical import ABSENT, copy, derivation, getter, pointer_of, putter, steps_of
+from hub.translation.canonical import ABSENT, copy, derivation, getter, pointer_of, putter
 from hub.translation.codecs import Codec, Unusable, build
 from hub.translation.codelists import Carried, CodeList
 from hub.translation.documents import media_type
@@ -393,7 +393,7 @@ class Reader:
         try:
             codec = build(clause.keys, self.lists)
         except Unusable as error:
-            self._say(clause.file, _line_of(clause, error.key), error.rule, error.zh, error.en)
+            self._say(clause.file, line_of(clause, error.key), error.rule, error.zh, error.en)
             return None
         self.used.update(str(clause.get(key)) for key in ("codes", "mark", "names") if key in clause.keys)
         return codec
@@ -405,7 +405,7 @@ class Reader:
         try:
             return compile_expression(str(clause.get(key)))
         except BadExpression as error:
-            self._say(clause.file, _line_of(clause, key), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
+            self._say(clause.file, line_of(clause, key), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
             return None
 
     def _computed(self, clause: Clause) -> _Way | None:
@@ -435,7 +435,7 @@ class Reader:
 _Way = Callable[[Node, dict[str, Any], Reading, str], Any]
 
 
-def _line_of(clause: Clause, key: str) -> int:
+def line_of(clause: Clause, key: str) -> int:
     lines = getattr(clause.keys, "lines", {})
     return int(lines.get(key, clause.line))
 
@@ -603,6 +603,3 @@ def _fault_way(worded: tuple[str, str, str], of: tuple[str, ...], clause: Clause
             reading.fault(NotValid(*worded), pointer, here.xpath(), None, clause.source)
         return ABSENT
     return way
-
-
-__all__ = ["Blob", "Found", "Reader", "Resolver", "place_of", "steps_of"]

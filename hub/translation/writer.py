@@ -13,12 +13,12 @@ from hub.domain.agencies import Agencies
 from hub.domain.faults import Fault
 from hub.domain.values import CaseNumber, IdNumber, NotValid
 from hub.translation.canonical import ABSENT, derivation, getter, pointer_of
-from hub.translation.codecs import TEXT, Codec, Unusable, build
+from hub.translation.codecs import TEXT, Codec, Unusable, build, text_of
 from hub.translation.codelists import CodeList
 from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
 from hub.translation.foreign import XSI, path_of
 from hub.translation.mapping import Clause, Line, RecordMapping, Section, sentences
-from hub.translation.reader import RESIDENT_DOCUMENTS, Resolver, Say, _line_of, place_of
+from hub.translation.reader import RESIDENT_DOCUMENTS, Resolver, Say, line_of, place_of
 from hub.translation.schema import UNBOUNDED, Element, Simple
 
 #: Characters that XML 1.0 (section 2.2) cannot carry.
@@ -386,7 +386,7 @@ class Writer:
         try:
             codec = build(clause.keys, self.lists)
         except Unusable as error:
-            self._say(clause.file, _line_of(clause, error.key), error.rule, error.zh, error.en)
+            self._say(clause.file, line_of(clause, error.key), error.rule, error.zh, error.en)
             return None
         self.used.update(str(clause.get(key)) for key in ("codes", "mark", "names") if key in clause.keys)
         if codec.encode is None:
@@ -398,7 +398,7 @@ class Writer:
                 condition = compile_expression(str(clause.get("when")))
             expression = compile_expression(str(clause.get("compute"))) if "compute" in clause.keys else None
         except BadExpression as error:
-            self._say(clause.file, _line_of(clause, "when" if "when" in clause.keys else "compute"), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
+            self._say(clause.file, line_of(clause, "when" if "when" in clause.keys else "compute"), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
             return None
         encode = _encoder(codec, clause)
         if canonical is not None or "from" in clause.keys:
@@ -462,10 +462,11 @@ def _kept(encode: Callable[[Any, Writing], str], clause: Clause, path: str, code
     get_kind = getter(path.rpartition(".")[0] + ".id_type.code") if "." in path else getter("id_type.code")
 
     def write_checked(value: Any, writing: Writing) -> str:
-        kind = get_kind(writing.record)
-        if kind is ABSENT or kind in RESIDENT_DOCUMENTS:
-            IdNumber.parse(str(value))
-        return encode(value, writing) if kind is ABSENT or kind in RESIDENT_DOCUMENTS else str(value)
+        kind, text = get_kind(writing.record), text_of(value)
+        if kind is not ABSENT and not (isinstance(kind, str) and kind in RESIDENT_DOCUMENTS):
+            return text
+        IdNumber.parse(text)
+        return encode(text, writing)
     return write_checked
 
 

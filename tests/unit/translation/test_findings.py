@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.domain.agencies import Agencies
+from hub.domain.agencies import Agencies, Agency, Reach
 from hub.translation import ConfigErrors, Finding, check, load
 from tests.unit.translation.conftest import MAPPINGS
 
@@ -123,6 +123,14 @@ def test_a_broken_wsdl_and_a_missing_dialect_file_are_found(copied: Path, agenci
     rules = {(finding.rule, finding.file) for finding in found(copied, agencies)}
     assert ("wsdl.malformed", "mappings/dialects/court/CourtCaseService.wsdl") in rules
     assert ("dialect.missing", "mappings/dialects/new/dialect.yaml") in rules
+
+
+def test_an_agency_that_expects_what_its_dialect_does_not_do_is_found() -> None:
+    bureau = Agency("bureau.370826", "bureau", "370826", "微山县司法局", speaks="city", source="mappings/agencies/bureau.370826.yaml:3",
+                    reach=(Reach("soap", "city", exchanges=("admission.documents", "receipt")), Reach("inbox", exchanges=("receipt",))))
+    findings = check(MAPPINGS, Agencies([bureau], {}), {})
+    assert [(f.rule, f.file, f.line) for f in findings] == [
+        ("dialect.receives-nothing", "mappings/agencies/bureau.370826.yaml", 3), ("reach.exchange", "mappings/agencies/bureau.370826.yaml", 3)]
 
 
 def text() -> dict[str, Any]:

@@ -182,6 +182,14 @@ def test_all_faults_of_a_rendition_are_collected(book: Book, agencies: Agencies)
     assert {rule_at[1] for rule_at in faults(book, agencies, "city", "admission.documents", record)} == {"/person/id_number", "/person/residence/text"}
 
 
+@pytest.mark.parametrize("media", [["application/pdf"], {"a": 1}, 7])
+def test_a_media_type_that_is_no_text_gives_no_extension(book: Book, agencies: Agencies, media: Any) -> None:
+    record = deepcopy(records(book)["admission.documents"][0])
+    record["documents"][0]["media_type"] = media
+    payload = book["police"].write("admission.documents", record, context(agencies)).payload.decode()
+    assert '<FJ mc="刑事判决书">' in payload
+
+
 def test_a_court_that_nobody_knows_parks_a_prisons_record(book: Book, agencies: Agencies) -> None:
     record = changed(records(book)["admission.parole-handover"][0], "case.number", "(2012)沪刑执字第1号")
     assert ("court-mark.unknown", "/case/number", "/submit/subject/pjjg") in faults(book, agencies, "city", "admission.parole-handover", record)
