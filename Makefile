@@ -24,6 +24,11 @@ test: $(VENV)/.installed-test ## everything the hub promises, tried out; ARGS="-
 	@if [ -x tests/foreign/install.sh ]; then tests/foreign/install.sh; fi
 	@$(BIN)/python -m pytest --durations=15 $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.installed-bench ## how fast the hub is beside a naive one, on this machine; BENCH_SECONDS=60 is the length of each run
+	@deploy/install-test-services.sh
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.installed-lint ## style, types, and which room may import which
 	@failed=0; \
@@ -54,6 +59,11 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 $(VENV)/.installed-test: setup.cfg pyproject.toml | $(BIN)/python
 	@echo "Installing the hub and what its tests need into $(VENV)"
 	@$(PIP) install -e '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing the hub and what its benchmarks need into $(VENV)"
+	@$(PIP) install -e '.[bench]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-lint: setup.cfg pyproject.toml | $(BIN)/python

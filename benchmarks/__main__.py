@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import contenders, measure, report, starting, translation
+from benchmarks import contenders, measure, report, starting, steps, translation
 from benchmarks.contenders import Services
 from benchmarks.report import Figure
 from benchmarks.workload import Stream, size
@@ -20,6 +20,8 @@ from tests.services import Postgres, RabbitMQ, ServiceUnavailable
 from tests.services.folder import temporary_root
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Transfers of which the statements are counted: the number does not depend on the machine.
+COUNTED = 2 * steps.BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def main(seconds: float, only: str | None, out: Path) -> None:
             _tell("starts and translation")
             figures = [
                 *_figures(found["hub"], found["naive"]),
+                *(Figure(f"statements.{route}", _statements(services, route), "a transfer") for route in ("rest", "soap")),
                 Figure("start.embedded", starting.embedded(services.folder), "s"),
                 Figure("start.full", starting.full(services), "s"),
                 *(Figure(name, value, "ms" if name == "translate.compile" else "µs") for name, value in translation.figures(min(1.0, seconds / 10)).items()),
@@ -87,6 +90,11 @@ def _measured(name: str, services: Services, seconds: float) -> Measured:
 
 
 _CONTENDERS = {"hub": contenders.hub, "naive": contenders.naive}
+
+
+def _statements(services: Services, route: str) -> float:
+    """SQL statements that the hub takes for one transfer, from its door to its outcome."""
+    return sum(spent.statements.total() for spent in steps.walk(services, route, COUNTED).values()) / COUNTED
 
 
 def _figures(hub: Measured, naive: Measured) -> list[Figure]:

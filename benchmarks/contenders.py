@@ -104,8 +104,7 @@ def hub(services: Services) -> Iterator[Contender]:
     """`hub serve` on PostgreSQL and RabbitMQ with a configuration of its own: one bureau reached by REST, one by SOAP."""
     folder = services.folder / "hub"
     environment = hub_environment(folder, database=services.new_database(), broker=services.rabbitmq)
-    hub_command(environment, "agency", "set", f"bureau.{PLACES['rest']}", "--url", services.sink("rest"), "--password", _webhook_secret())
-    hub_command(environment, "agency", "set", f"bureau.{PLACES['soap']}", "--url", services.sink("soap"), "--user", SOAP_USER, "--password", SOAP_PASSWORD)
+    point_at_sink(services, environment)
     issued = json.loads(hub_command(environment, "agency", "credential", SENDER, "--json"))
     conninfo = environment["HUB_DATABASE_URL"]
     with hub_process(environment, folder / "log") as process:
@@ -151,6 +150,13 @@ def _configuration(folder: Path) -> None:
     }
     for agency, told in agencies.items():
         (folder / "agencies" / f"{agency}.yaml").write_text(yaml.safe_dump({"id": agency, **told}, allow_unicode=True), encoding="utf-8")
+
+
+def point_at_sink(services: Services, environment: Mapping[str, str]) -> None:
+    """Give both bureaus the recipients' addresses and credentials."""
+    rest, soap = (f"bureau.{PLACES[route]}" for route in ("rest", "soap"))
+    hub_command(environment, "agency", "set", rest, "--url", services.sink("rest"), "--password", _webhook_secret())
+    hub_command(environment, "agency", "set", soap, "--url", services.sink("soap"), "--user", SOAP_USER, "--password", SOAP_PASSWORD)
 
 
 def hub_command(environment: Mapping[str, str], *arguments: str) -> str:
