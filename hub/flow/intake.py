@@ -90,7 +90,7 @@ def submit_record(hub: Hub, agency: str, key: str, body: Mapping[str, Any]) -> d
 def _piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
     exchange = _allowed_exchange(hub, agency, body["exchange"])
     with hub.store.read() as unit:
-        base = _continued(hub, unit, agency, body)
+        base = _continued(unit, agency, exchange, body)
         documents = _named_documents(unit, agency, body.get("documents") or ())
         known_person, known_case = _named(unit, body)
         if not documents and base and "documents" in exchange.carries:
@@ -133,14 +133,16 @@ def _allowed_exchange(hub: Hub, agency: str, name: str, pointer: str = "/exchang
     return exchange
 
 
-def _continued(hub: Hub, unit: Unit, agency: str, body: Mapping[str, Any]) -> StoredTransfer | None:
-    """The transfer that this one answers or continues: the one it names, or the latest that reached the sender about
-    the same person (and case)."""
+def _continued(unit: Unit, agency: str, exchange: Exchange, body: Mapping[str, Any]) -> StoredTransfer | None:
+    """The transfer that this one answers or continues: the one it names; else, for an exchange that takes sections over
+    from another, the latest that reached the sender about the same person (and case, if one is named)."""
     if named := body.get("in_reply_to"):
         found = unit.transfer(named)
         if found is None or not _party(unit, found, agency):
             raise Refused([Fault("transfer.unknown", "/in_reply_to", "没有这个移送，或与本单位无关", "no such transfer, or none of yours", value=named)])
         return found
+    if not exchange.carries:
+        return None
     record = body["record"]
     number, written = value_at(record, "case.number"), body.get("case")
     person = body.get("person")
@@ -153,6 +155,8 @@ def _continued(hub: Hub, unit: Unit, agency: str, body: Mapping[str, Any]) -> St
             return None
     if case is None and (number or written):
         case = unit.find_case(_normal_number(number or written))
+        if case is None:
+            return None  # a case of which the hub has not heard continues nothing
     for transfer in reversed(unit.about(person, case)):
         if transfer.sender != agency and not transfer.parked and _party(unit, transfer, agency) and transfer.exchange != "receipt":
             return transfer
