@@ -63,9 +63,8 @@ def create_app(hub: Hub, pages: Sequence[flask.Blueprint] = ()) -> ASGIApp:
 
 def create_flask_app(hub: Hub) -> FlaskApp:
     """The same without the limit; `app.app` is the Flask application that pages join."""
-    described = contract()
-    for path in PAGES:
-        del described["paths"][path]
+    whole = contract()
+    described = {**whole, "paths": {path: operations for path, operations in whole["paths"].items() if path not in PAGES}}
     app = FlaskApp(
         "hub.api", server_args={"static_folder": None}, strict_validation=True, validate_responses=hub.settings.validate_responses,
         validator_map={"parameter": ParameterReader, "body": MediaTypeDict({"*/*": body_validator(body_checks(described))}),
@@ -75,7 +74,7 @@ def create_flask_app(hub: Hub) -> FlaskApp:
     app._middleware_app.asgi_app = WSGIMiddleware(app.app.wsgi_app, workers=WORKERS)
     for kind, handler in HANDLERS:
         app.add_error_handler(kind, handler)
-    app.add_error_handler(HTTPStatus.METHOD_NOT_ALLOWED, _method_not_allowed(described))
+    app.add_error_handler(HTTPStatus.METHOD_NOT_ALLOWED, _method_not_allowed(whole))
     app.add_api(described, resolver=_OperationResolver(Handlers(hub), described), base_path="")
     _serve_docs(app.app)
     return app
