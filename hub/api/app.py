@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
 
+from hub.api.addresses import PlainAddresses
 from hub.api.answering import answer_checks, answer_validator
 from hub.api.bundle import contract
 from hub.api.framework import (
@@ -58,7 +59,7 @@ def create_app(hub: Hub, pages: Sequence[flask.Blueprint] = ()) -> ASGIApp:
     app = create_flask_app(hub)
     for blueprint in pages:
         app.app.register_blueprint(blueprint)
-    return SizeLimit(app, hub.settings.max_body, _soap_refusal(hub))
+    return SizeLimit(PlainAddresses(app), hub.settings.max_body, _soap_refusal(hub))
 
 
 def create_flask_app(hub: Hub) -> FlaskApp:

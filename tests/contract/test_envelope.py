@@ -75,7 +75,7 @@ def test_a_form_field_given_twice_is_refused(running_hub: RunningHub) -> None:
 
 
 # ------------------------------------------------------------------ where and how
-@pytest.mark.parametrize("path", ["/v1/nothing", "/", "/v1/transfers/x/y", "/soap/", "/docs/nothing.js"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/", "/v1/transfers/x/y", "/soap/", "/v1/agencies/x%0Ay", "/docs/nothing.js"])
 def test_an_unknown_address_is_a_problem(running_hub: RunningHub, path: str) -> None:
     problem(running_hub.call(AGENCY, "GET", path), 404, "not-found")
 

@@ -29,9 +29,9 @@ class Broken:
 
 
 @pytest.fixture
-def broken() -> Iterator[Any]:
+def broken() -> Any:
     settings = SimpleNamespace(validate_responses=True, max_body=1000, public_url="http://hub.example")
-    yield create_app(SimpleNamespace(settings=settings, store=Broken("hunter2"), broker=Broken("")))  # type: ignore[arg-type]
+    return create_app(SimpleNamespace(settings=settings, store=Broken("hunter2"), broker=Broken("")))  # type: ignore[arg-type]
 
 
 FORM = b"grant_type=client_credentials&client_id=a&client_secret=b"
