@@ -13,6 +13,9 @@ GAP = 4
 #: Units of the drawing that one column of Latin text takes; a Chinese character takes two columns.
 COLUMN = 7.2
 LEAST = 150
+#: Behind the band: an arrow, and the agency to whom the person is on the way, whose name has so much room.
+NEXT = 240
+NEXT_ROOM = NEXT - 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def band(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], now: da
     begins = [datetime.fromisoformat(line["since"]) for line in history]
     ends: list[datetime | None] = [*begins[1:], None]
     lasted = [max(0.0, ((end or max(now, begin)) - begin).total_seconds() / 86400) for begin, end in zip(begins, ends, strict=True)]
-    room = WIDTH - (240 if more else 0) - GAP * (len(history) - 1)
+    room = WIDTH - (NEXT if more else 0) - GAP * (len(history) - 1)
     least = min(LEAST, room / len(history))
     weights = [math.log1p(days) + 0.2 for days in lasted]
     spare = room - least * len(history)

@@ -56,9 +56,6 @@ class Line:
     pieces: tuple[Piece, ...]
     inner: bool = False
 
-    @property
-    def indent(self) -> str:
-        return "  " * self.depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +188,14 @@ def _without_secrets(value: Any, secrets: frozenset[str]) -> Any:
 
 # ------------------------------------------------------------------ XML
 class _Printer:
-    """Prints an element with its children indented; XML that is carried as text is printed where it stands."""
+    """Prints an element with its children indented; XML that is carried as text is printed where it stands.
+
+    Where a namespace is declared again under the same prefix, its address is left out: some systems do so on each element.
+    """
 
     def __init__(self, root: etree._Element, secrets: frozenset[str]) -> None:
         self._secrets = secrets
+        self._said: set[tuple[str | None, str]] = set()
         # SOAP encoding (SOAP 1.1 section 5.4) may put a value elsewhere and point at it.
         self._elsewhere = {node.get("href", "").removeprefix("#") for node in root.iter(etree.Element)
                            if node.get("href") and _is_secret(etree.QName(node).localname, secrets)}
@@ -243,7 +244,9 @@ class _Printer:
         known = above.nsmap if above is not None else {}
         for prefix, uri in node.nsmap.items():
             if known.get(prefix) != uri:
-                pieces.append(Piece("space", f' xmlns:{prefix}="{uri}"' if prefix else f' xmlns="{uri}"'))
+                shown = "…" if prefix and (prefix, uri) in self._said else uri
+                self._said.add((prefix, uri))
+                pieces.append(Piece("space", f' xmlns:{prefix}="{shown}"' if prefix else f' xmlns="{shown}"'))
         for key, value in node.attrib.items():
             name = etree.QName(key)
             prefix = next((p for p, uri in node.nsmap.items() if uri == name.namespace and p), "xml") if name.namespace else None

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hub import words
 from hub.console import access, language
-from hub.console.band import band
+from hub.console.band import NEXT_ROOM, band, wrapped
 from hub.console.messages import Readable, Secrets, readable
 from hub.console.record import RecordTable
 from hub.domain.faults import Fault, HubError, Refused
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 PAGE = 50
 #: Business time may be set (for exercises); when it is further off than this, pages say which of the two times is meant.
 SHIFT = timedelta(minutes=10)
+#: The style sheet indents so many levels of a message.
+DEEPEST = 12
 #: What a list of transfers can be narrowed to; `person` is the hub's own id, so that no ID number stands in an address.
 FILTERS = ("case", "person", "exchange", "agency", "state")
 #: How well the source of an exchange is founded (`checked` in the chart).
@@ -256,7 +258,8 @@ class _Desk:
         names = {line["holder"]: self._hub.agency_name(line["holder"], _language()) for line in standing["history"]}
         drawn = band(standing["history"], names, self._hub.clock.now(), standing["in_transit"] is not None)
         events = [{**event, "text": words.tell(self._hub, event, _language())} for event in queries.events(self._hub, {"person": person}, 1000)]
-        return render_template("console/person.html", who=who, standing=standing, band=drawn, events=events,
+        coming = wrapped(self._hub.agency_name(standing["in_transit"]["to"], _language()), NEXT_ROOM) if standing["in_transit"] else ()
+        return render_template("console/person.html", who=who, standing=standing, band=drawn, coming=coming, events=events,
                                disputes=console_queries.disputes(self._hub, person),
                                transfers=console_queries.transfers(self._hub, {"person": person}, 200)["items"])
 
@@ -280,8 +283,9 @@ def marked(form: Readable) -> Markup:
     for line in form.lines:
         pieces = [Markup('<span class="x-{0}">{1}</span>').format(piece.kind, _pick(said["cut"]).format(piece.text) if piece.kind == "cut" else piece.text)
                   for piece in line.pieces]
-        lines.append(Markup('<span class="{0}">{1}{2}</span>').format("line inner" if line.inner else "line", line.indent, Markup("").join(pieces)))
-    return Markup("\n").join(lines)
+        kind = f"line d{min(line.depth, DEEPEST)}{' inner' if line.inner else ''}"
+        lines.append(Markup('<span class="{0}">{1}</span>').format(kind, Markup("").join(pieces)))
+    return Markup("").join(lines)
 
 
 def size(count: int) -> str:
@@ -294,13 +298,13 @@ def size(count: int) -> str:
 def _mark(after: str) -> int | None:
     if not after:
         return None
-    if not re.fullmatch(r"\d{1,18}", after):
+    if not re.fullmatch(r"[0-9]{1,18}", after):
         raise Refused([Fault("page.after", "/after", "翻页标记无效，请从第一页重新查起", "not a page mark; start again from the first page", value=after)])
     return int(after)
 
 
 def _chosen(asked: str | None, count: int) -> int:
-    return int(asked) if asked and re.fullmatch(r"\d{1,4}", asked) and int(asked) < count else 0
+    return int(asked) if asked and re.fullmatch(r"[0-9]{1,4}", asked) and int(asked) < count else 0
 
 
 def _json(record: Any) -> bytes:
