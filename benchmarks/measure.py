@@ -17,7 +17,6 @@ from typing import LiteralString
 from urllib.parse import urlsplit
 
 import psycopg
-import uvloop
 
 from benchmarks.contenders import Contender
 from benchmarks.load import Gate, Posted, beside, percentile, post_all
@@ -97,7 +96,7 @@ def sustained(contender: Contender, route: str, sink_port: int, stream: Stream, 
                 gate.watch(lambda backlog: backlogs.append((time.perf_counter(), backlog))),
             )
 
-        posted = uvloop.run(load())
+        posted = asyncio.run(load())
         last = _drained(database, contender)
         spent = contender.cpu() - spent
         arrived = _outcomes(database, contender, route) - before
@@ -139,7 +138,7 @@ def unloaded(contender: Contender, route: str, stream: Stream, seconds: float) -
 def at_rate(contender: Contender, route: str, stream: Stream, seconds: float, rate: float) -> Posted:
     """Post at a steady rate, and wait until everything has arrived."""
     with psycopg.connect(contender.conninfo, autocommit=True) as database:
-        posted = uvloop.run(post_all(contender.url, contender.headers, stream.to(route), seconds=seconds, connections=4 * CONNECTIONS, rate=rate))
+        posted = asyncio.run(post_all(contender.url, contender.headers, stream.to(route), seconds=seconds, connections=4 * CONNECTIONS, rate=rate))
         _drained(database, contender)
     return posted
 

@@ -13,8 +13,6 @@ import asyncio
 import json
 from typing import cast
 
-import uvloop
-
 SOAP_ANSWER = (
     b'<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
     b'<t:TsRyxxYd xmlns:t="urn:ga:jzxt:types:v2"><XXID>%b</XXID><SLBH>%d</SLBH><SLSJ>20210315092000</SLSJ></t:TsRyxxYd>'
@@ -93,4 +91,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    asyncio.run(serve())
