@@ -78,7 +78,7 @@ class _Bundler:
                 raise BadContract(f"{file}: {node['$ref']} has neighbours, which OpenAPI 3.0 ignores")
             return self._reference(self._target(node["$ref"], file), above)
         walked = {key: self._walk(value, file, above) for key, value in node.items()}
-        if "discriminator" in node:
+        if isinstance(node.get("discriminator"), dict):
             mapping = {key: self._names[self._target(value, file)] for key, value in node["discriminator"]["mapping"].items()}
             walked["discriminator"] = {**node["discriminator"], "mapping": mapping}
         return walked
@@ -86,6 +86,8 @@ class _Bundler:
     def _reference(self, place: Place, above: tuple[Place, ...]) -> Any:
         if place in self._names:
             return {"$ref": self._names[place]}
+        if place[0] == self._root:
+            return {"$ref": f"#{place[1]}"}
         if place in above:
             raise BadContract(f"{place[0]}#{place[1]} contains itself: name it under components in {self._root.name}")
         return self._walk(self._at(place), place[0], (*above, place))
@@ -128,6 +130,11 @@ def _bundled(root: Path) -> dict[str, Any]:
 def contract(root: Path = OPENAPI) -> dict[str, Any]:
     """The whole contract, a copy that the caller may change. Raises `BadContract`."""
     return deepcopy(_bundled(root / "hub.yaml"))
+
+
+def messages(root: Path = OPENAPI) -> dict[str, Any]:
+    """The contract of queues and webhooks (AsyncAPI 3.0) as one document, a copy. Raises `BadContract`."""
+    return deepcopy(_bundled(root / "asyncapi.yaml"))
 
 
 # ------------------------------------------------------------------ JSON Schema from the contract
