@@ -57,6 +57,11 @@ def _said(facts: Facts) -> str:
     return str(facts.get("message") or facts.get("code") or "")
 
 
+def _batch(facts: Facts) -> str:
+    """The batch number of a reference, without the person in it."""
+    return str(facts.get("reference") or "—").partition("|")[0]
+
+
 def _received(hub: Hub, facts: Facts, agency: str, language: str) -> tuple[str, str]:
     zh, en = CHANNELS.get(str(facts["channel"]), ("", ""))
     return f"{agency}通过{zh}发来一件（编号{facts['key']}）", f"{agency} sent one by {en} (key {facts['key']})"
@@ -83,7 +88,7 @@ _TELLERS: dict[str, Teller] = {
     "delivery.queued": lambda hub, f, a, lang: (f"{ROLES[f['role']][0]}{a}" + ("（排在本案前一件之后）" if f.get("waiting") else ""), f"{ROLES[f['role']][1]}: {a}" + (" (behind an earlier one of this case)" if f.get("waiting") else "")),
     "copy.nobody": lambda hub, f, a, lang: (f"有一份抄送没有接收单位：{f['fault']['zh']}", f"a copy has nobody to go to: {f['fault']['en']}"),
     "delivery.delivered": lambda hub, f, a, lang: (f"已送达{a}" + ("（对方此前已收到）" if f.get("duplicate") else ""), f"delivered to {a}" + (" (it had it already)" if f.get("duplicate") else "")),
-    "delivery.submitted": lambda hub, f, a, lang: (f"已提交{a}，等待对方处理（批次{f.get('reference')}）", f"submitted to {a}, which decides later (batch {f.get('reference')})"),
+    "delivery.submitted": lambda hub, f, a, lang: (f"已提交{a}，等待对方处理（批次{_batch(f)}）", f"submitted to {a}, which decides later (batch {_batch(f)})"),
     "delivery.later": lambda hub, f, a, lang: (f"暂时送不到{a}，稍后再送（第{f['attempt']}次：{_said(f)}）", f"{a} cannot be reached now, will be tried again (attempt {f['attempt']}: {_said(f)})"),
     "delivery.repeat": lambda hub, f, a, lang: (f"不确定{a}是否收到，将以同一编号重发（{_said(f)}）", f"not known whether {a} has it; sent again under the same id ({_said(f)})"),
     "delivery.unknown": lambda hub, f, a, lang: (f"{a}：{_reason(f, lang)}", f"{a}: {_reason(f, lang)}"),
