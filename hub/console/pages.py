@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Blueprint, g, redirect, render_template, request, send_file, url_for
 from markupsafe import Markup
@@ -153,7 +154,7 @@ class _Desk:
             "role": lambda name: _pick(words.ROLES.get(name, (name, name))), "channel": lambda name: _pick(words.CHANNELS.get(name, (name, name))),
             "strength": lambda name: _pick(STRENGTHS.get(name, (name, name))), "outcome": lambda name: _pick(OUTCOMES.get(name, (name, name))),
             "receipt_word": lambda name: _pick(RECEIPTS.get(name, (name, name))), "transport": lambda name: _pick(TRANSPORTS.get(name, (name, name))),
-            "told": lambda pair: pair["en" if now == "en" else "zh"], "masked": masked, "marked": marked, "size": size,
+            "told": lambda pair: pair["en" if now == "en" else "zh"], "masked": masked, "address": without_login, "marked": marked, "size": size,
             "shifted": abs(self._hub.clock.now() - self._hub.clock.technical()) > SHIFT,
             "other": {"zh": "en", "en": "zh"}[now],
             "switch": url_for(request.endpoint or "console.transfers", **{**(request.view_args or {}), **here, "lang": {"zh": "en", "en": "zh"}[now]})
@@ -274,6 +275,15 @@ def masked(number: str | None) -> str:
     if not number:
         return "—"
     return f"{number[:6]}{'*' * (len(number) - 10)}{number[-4:]}" if len(number) >= 15 else number
+
+
+def without_login(url: str) -> str:
+    """An address without a user name and password in it, and without its query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "—"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def marked(form: Readable) -> Markup:

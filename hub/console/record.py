@@ -81,7 +81,9 @@ class _Writer:
         elif isinstance(value, Mapping):
             for name in _in_order(schemas, value, self._schema):
                 below = _property(schemas, name, self._schema)
-                yield from self.rows(value[name], below, f"{path}.{name}", (*labels, _label(below, name, self._schema, self._language)))
+                label = _label(below, name, self._schema, self._language)
+                above = labels[:-1] if labels and label.startswith(labels[-1]) else labels
+                yield from self.rows(value[name], below, f"{path}.{name}", (*above, label))
         elif isinstance(value, list):
             items = _items(schemas, self._schema)
             for number, inner in enumerate(value, 1):

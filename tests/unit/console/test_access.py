@@ -12,6 +12,7 @@ from hub import settings
 from hub.bootstrap import build
 from hub.console import console
 from hub.console.access import allowed
+from hub.console.pages import without_login
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +122,12 @@ def test_a_failure_of_the_hub_shows_a_number_and_nothing_inside(client: FlaskCli
     assert "inside" not in answer.text
     [number] = [record.args[0] for record in caplog.records if record.levelname == "ERROR" and record.args]  # type: ignore[index]
     assert str(number) in answer.text
+
+
+@pytest.mark.parametrize(("url", "shown"), [
+    ("http://127.0.0.1:18084/ws/CityPlatform", "http://127.0.0.1:18084/ws/CityPlatform"),
+    ("https://hub:p%40ss@bureau.example/hook?key=hunter2", "https://bureau.example/hook"),
+    ("http://[::1", "—"),
+])
+def test_an_agency_s_address_is_shown_without_a_login(url: str, shown: str) -> None:
+    assert without_login(url) == shown
