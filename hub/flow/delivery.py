@@ -206,15 +206,13 @@ def _storable(outcome: Outcome) -> Outcome:
 # ------------------------------------------------------------------ after the call
 def _record_surely(hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: Endpoint, outcome: Outcome) -> None:
     """Record the outcome even though the database restarts in this moment. After the grace the attempt counts as unknown."""
-    until = hub.clock.technical() + timedelta(seconds=ATTEMPT_GRACE)
-    while True:
+    for _ in range(int(ATTEMPT_GRACE / RECORD_PAUSE) - 1):
         try:
             return _record(hub, job, begun, attempt, endpoint, outcome)
         except Exception:
-            if hub.clock.technical() + timedelta(seconds=RECORD_PAUSE) >= until:
-                raise
             log.exception("recording the outcome of delivery %s; trying again", begun.id)
             threading.Event().wait(RECORD_PAUSE)
+    return _record(hub, job, begun, attempt, endpoint, outcome)
 
 
 def _record(hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: Endpoint, outcome: Outcome) -> None:
