@@ -281,6 +281,8 @@ def test_every_page_is_whole_in_both_languages(browser: WebDriver, address: str,
         "return [...document.querySelectorAll('input:not([type=hidden]), select')].filter(e => !e.labels.length).map(e => e.outerHTML)"
         ".concat([...document.querySelectorAll('a, button')].filter(e => !e.textContent.trim()).map(e => e.outerHTML))")
     assert unnamed == []
+    beside = browser.execute_script("return [...document.querySelectorAll('dd, td, th, li')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)")
+    assert beside == [], "no words run into their neighbours"
     small = browser.execute_script(
         "return [...document.querySelectorAll('button, .button, input:not([type=hidden]), select, nav a, .tile')]"
         ".filter(e => e.getBoundingClientRect().height < 24 || e.getBoundingClientRect().width < 24).map(e => e.outerHTML)")
