@@ -274,6 +274,7 @@ class _Reader:
         """Every word of the chart is known, and every role can be filled by at least one agency."""
         present = Counter(agency.kind for agency in agencies)
         self._places_are_sound(catalogue)
+        self._roles_are_sound(catalogue)
         for name, exchange in catalogue.exchanges.items():
             shown, entry = self._exchange_lines[name]
             for n, kind in enumerate(exchange.senders):
@@ -309,6 +310,15 @@ class _Reader:
                           f"place {name!r}: agency_of {place.agency_of!r} must be a role with candidates")
             elif not place.paths and not place.agency_of:
                 self._say(shown, entry.line, "place.empty", f"地点“{name}”没有写明paths或agency_of", f"place {name!r} has neither paths nor agency_of")
+
+    def _roles_are_sound(self, catalogue: Catalogue) -> None:
+        """The kinds that a candidate is limited to (`sender:court,police`) are known."""
+        for name, role in catalogue.roles.items():
+            shown, entry = self._word_lines["roles", name]
+            for n, candidate in enumerate(role.candidates):
+                for kind in filter(None, candidate.partition(":")[2].split(",")):
+                    if kind not in catalogue.kinds:
+                        self._say(shown, entry.line_of("candidates", n), "kind.unknown", f"未知的单位类型“{kind}”", f"unknown kind of agency {kind!r}")
 
     def _role_is_known(self, word: str, shown: str, line: int, catalogue: Catalogue, present: Mapping[str, int]) -> None:
         role = catalogue.roles.get(word)

@@ -29,6 +29,7 @@ class Role:
 
     Either `kind` at a named `place`, or the first of `candidates`: canonical places that hold an agency id, or the
     words `sender` (who sends this transfer) and `origin` (who sent the transfer that this one answers or continues).
+    `sender:court,police` counts only where the sender is of one of these kinds.
     """
 
     name: str

@@ -108,13 +108,16 @@ class Resolver:
     def _candidate(self, role: Role) -> tuple[Agency | None, Fault | None]:
         named: str | None = None
         pointer = ""
-        for candidate in role.candidates:
+        for written in role.candidates:
+            candidate, _, kinds = written.partition(":")
             if candidate == "sender":
                 value: Any = self.sender
             elif candidate == "origin":
                 value = self.origin
             else:
                 value = value_at(self.record, candidate)
+            if kinds and isinstance(value, str) and value.partition(".")[0] not in kinds.split(","):
+                continue
             agency = self.agencies.get(value) if isinstance(value, str) else None
             if agency:
                 return agency, None

@@ -329,7 +329,9 @@ def _same_or_conflict(hub: Hub, arrival: Arrival, found: StoredSubmission) -> di
         with hub.store.begin() as unit:
             unit.note("submission.repeated", submission=found.id, agency=arrival.agency, key=arrival.key)
         return dict(found.answer)
-    fault = Fault("key.reused", "/message/key", f"编号“{arrival.key}”已用于另一内容（{found.id}），本次未接收；如需更正请换用新编号",
+    # over HTTP the key is the Idempotency-Key header, in a dialect it is the message's own number
+    pointer = "#/header/Idempotency-Key" if arrival.channel == "http" else "/message/key"
+    fault = Fault("key.reused", pointer, f"编号“{arrival.key}”已用于另一内容（{found.id}），本次未接收；如需更正请换用新编号",
                   f"the key {arrival.key!r} was used with other content ({found.id}); send a correction under a new key", value=arrival.key)
     _keep_refusal(hub, arrival, [fault])
     raise Conflict([fault])
