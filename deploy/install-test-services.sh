@@ -20,7 +20,7 @@ npm|npm --version
 chromium|command -v chromium
 chromium-driver|command -v chromedriver
 fontconfig|fc-list --version
-fonts-wqy-microhei|fc-list :lang=zh-cn file | grep -q .
+fonts-noto-cjk|fc-list :charset=3d14 file | grep -q .
 LIST
 }
 

@@ -78,6 +78,7 @@ submission = Table(
     UniqueConstraint("agency", "key", name="uq_submission_key"),
 )
 Index("ix_submission_tried", submission.c.agency, submission.c.tried_key)
+Index("ix_submission_refused", submission.c.recorded_at, postgresql_where=text("status = 'refused'"), sqlite_where=text("status = 'refused'"))
 
 person = Table(
     "person", metadata, _id(),
@@ -128,6 +129,7 @@ Index("ix_transfer_person", transfer.c.person_id, transfer.c.seq)
 Index("ix_transfer_sender", transfer.c.sender, transfer.c.seq)
 Index("ix_transfer_submission", transfer.c.submission_id)
 Index("ix_transfer_reply", transfer.c.in_reply_to)
+Index("ix_transfer_status", transfer.c.status, transfer.c.seq)
 
 transfer_document = Table(
     "transfer_document", metadata,
