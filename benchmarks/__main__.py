@@ -14,6 +14,7 @@ import click
 
 from benchmarks import contenders, measure, report, starting, steps, translation
 from benchmarks.contenders import Services
+from benchmarks.load import percentile
 from benchmarks.report import Figure
 from benchmarks.workload import Stream, size
 from tests.services import Postgres, RabbitMQ, ServiceUnavailable
@@ -58,7 +59,7 @@ def main(seconds: float, only: str | None, out: Path) -> None:
     except (ServiceUnavailable, contenders.NotReady, measure.NothingArrives) as trouble:
         raise click.ClickException(str(trouble)) from trouble
     report.write(figures, out)
-    report.print_table(figures, machine, [_workload(seconds), *(_books(name, one) for name, one in found.items())])
+    report.print_table(figures, machine, [f"load average at the end: {report.load_average()}", _workload(seconds), *(_books(name, one) for name, one in found.items())])
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def _measured(name: str, services: Services, seconds: float) -> Measured:
         latency = measure.unloaded(contender, "rest", stream, short)
         _tell(f"{name}: half the rate, {short:.0f} s")
         half = measure.at_rate(contender, "rest", stream, short, runs["rest"].per_second / 2)
-        return Measured(runs["rest"], runs["soap"], latency, measure.percentile(half.answers, 0.99))
+        return Measured(runs["rest"], runs["soap"], latency, percentile(half.answers, 0.99))
 
 
 _CONTENDERS = {"hub": contenders.hub, "naive": contenders.naive}

@@ -76,11 +76,11 @@ class Contender:
 
     def pss(self) -> float:
         """Memory of all its processes now, in MB; what they share is counted once (proportional set size)."""
-        return sum(process.memory_full_info().pss for process in self._family()) / 2**20
+        return sum(float(process.memory_full_info().pss) for process in self._family()) / 2**20
 
     def cpu(self) -> float:
         """Seconds of processor time that its processes have used so far."""
-        return sum(times.user + times.system for times in (process.cpu_times() for process in self._family()))
+        return sum(float(times.user + times.system) for times in (process.cpu_times() for process in self._family()))
 
     def _family(self) -> list[psutil.Process]:
         parents = [psutil.Process(pid) for pid in self.processes]

@@ -80,7 +80,7 @@ def machine(services: Services) -> list[str]:
     rabbitmq = services.rabbitmq.ctl("version").strip()
     return [
         f"machine: {len(os.sched_getaffinity(0))} cores ({_processor()}), {memory:.0f} GB, {platform.system()} {platform.release()}; "
-        f"load, recipients and services on the same cores; load average before: {_load()}",
+        f"load, recipients and services on the same cores; load average before: {load_average()}",
         f"versions: {platform.python_implementation()} {platform.python_version()}, PostgreSQL {shown['server_version'].split()[0]} "
         f"(fsync {shown['fsync']}, synchronous_commit {shown['synchronous_commit']}), RabbitMQ {rabbitmq}, "
         + ", ".join(f"{package} {version(package)}" for package in PACKAGES),
@@ -92,7 +92,8 @@ def _setting(connection: psycopg.Connection, name: str) -> str:
     return str(row[0]) if row else "?"
 
 
-def _load() -> str:
+def load_average() -> str:
+    """Of the last 1, 5 and 15 minutes: how much else the machine had to do."""
     return " ".join(f"{load:.2f}" for load in os.getloadavg())
 
 

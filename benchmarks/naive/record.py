@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 CATEGORIES = ("public-surveillance", "probation", "parole", "temporary-execution")
 PENALTIES = ("管制", "拘役", "有期徒刑", "无期徒刑", "死缓")
@@ -17,7 +17,7 @@ def id_number(text: str) -> None:
     """GB 11643 with its check character."""
     validate.Regexp(r"^\d{17}[\dX]$")(text)
     if text[17] != "10X98765432"[sum(int(digit) * weight for digit, weight in zip(text, WEIGHTS, strict=False)) % 11]:
-        raise validate.ValidationError("the check character does not fit")
+        raise ValidationError("the check character does not fit")
 
 
 class Coded(Schema):
