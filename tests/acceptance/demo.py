@@ -6,6 +6,7 @@ import json
 import random
 import sqlite3
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -119,10 +120,12 @@ class Demo:
     def kill_when(self, process: subprocess.Popen[str], happened: Callable[[], bool]) -> bool:
         """`kill -9` as soon as something has happened. Returns False when the demo was over before."""
         end = time.monotonic() + 4 * PATIENCE
+        pause = threading.Event()
         while not happened():
             if process.poll() is not None:
                 return False
             assert time.monotonic() < end, "the moment did not come"
+            pause.wait(0.005)
         process.kill()
         process.communicate()
         return True
