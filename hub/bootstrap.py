@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Collection
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,28 @@ def check(config_dir: Path) -> list[Finding]:
         _schedule(config_dir)
     except ConfigErrors as error:
         findings += error.findings
-    return sorted(set(findings), key=lambda found: (found.file, found.line, found.rule))
+    return sorted(_without_consequences(set(findings)), key=lambda found: (found.file, found.line, found.rule))
+
+
+#: Folder of a file that cannot be used → rules by which other files then seem to be wrong.
+FOLLOWS = {
+    "workflow": frozenset({"kind.unknown", "role.unknown", "role.unfillable", "exchange.unknown", "exchange.schema"}),
+    "agencies": frozenset({"agency.parent", "role.unfillable"}),
+    "codelists": frozenset({"codelist.unknown"}),
+}
+
+
+def _without_consequences(findings: Collection[Finding]) -> list[Finding]:
+    """Leave out what may be wrong only because a file that it needs could not be used: it is told, if it still is wrong, once
+    that file is mended. A secret is told as one, not also as a word that does not belong there; a place that the records of
+    several exchanges lack is told once, at its line."""
+    unusable = {found.file.split("/")[1] for found in findings if found.rule.startswith("yaml.") or found.rule.endswith(".shape")}
+    follows = frozenset[str]().union(*(FOLLOWS.get(folder, frozenset()) for folder in unusable))
+    secrets = {(found.file, found.line) for found in findings if found.rule == "secret.in-file"}
+    kept = [found for found in findings if found.rule not in follows
+            and not (found.rule.endswith((".shape", "option.unknown")) and (found.file, found.line) in secrets)]
+    told = {(found.file, found.line, found.rule): found for found in sorted(kept, key=lambda found: found.en, reverse=True)}
+    return [found for found in kept if found.rule != "canonical.unknown" or told[found.file, found.line, found.rule] is found]
 
 
 def _ways_and_secrets(config_dir: Path) -> list[Finding]:

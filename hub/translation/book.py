@@ -160,9 +160,8 @@ class _Loader:
         sides = self.wsdl.operations.get(mapping.operation)
         if sides is None:
             known = ", ".join(self.wsdl.operations)
-            found = self.files.read("answers" if answer else mapping.exchange)
-            line = found.line_of("operation") if found is not None and "operation" in found else mapping.line
-            self.say(mapping.file, line, "operation.unknown", f"WSDL中没有操作“{mapping.operation}”；有：{known}", f"the WSDL has no operation {mapping.operation!r}; it has {known}")
+            file, line = (mapping.file, mapping.line) if answer else self._said(mapping.exchange, "operation")
+            self.say(file, line, "operation.unknown", f"WSDL中没有操作“{mapping.operation}”；有：{known}", f"the WSDL has no operation {mapping.operation!r}; it has {known}")
             return None
         root = sides[1 if answer else 0]
         if root is not None and root.name != path_of(mapping.record)[0]:
@@ -170,6 +169,14 @@ class _Loader:
                      f"the root element of {mapping.operation} is {root.name}, not {path_of(mapping.record)[0]}")
             return None
         return root
+
+    def _said(self, stem: str, key: str) -> tuple[str, int]:
+        """The file and line where a mapping says something: its own file, or one that it is `like`."""
+        found = self.files.read(stem)
+        while found is not None and key not in found and isinstance(found.get("like"), str):
+            stem = str(found["like"])
+            found = self.files.read(stem)
+        return self.files.named(stem), found.line_of(key) if found is not None else 1
 
     # ------------------------------------------------------------ answers
     def _answers(self) -> dict[str, Writer]:

@@ -78,7 +78,7 @@ class RecordMapping:
     record: str
     operation: str | None
     facts: Mapping[str, str]
-    required: tuple[tuple[str, int], ...]
+    required: tuple[tuple[str, str], ...]
     label: str | None
     left_to_connector: frozenset[str]
     ignore: tuple[str, ...]
@@ -136,7 +136,7 @@ class Files:
         merged: dict[str, Any] = {}
         lines: dict[tuple[str, str, str], Line] = {}
         splits: list[Section] = []
-        required: dict[str, int] = {}
+        required: dict[str, str] = {}
         for name, found in chain:
             file = self.named(name)
             for key in found:
@@ -154,7 +154,7 @@ class Files:
             elif "split" in found:
                 self.say(file, found.line_of("split"), "mapping.shape", "split应含each和lines", "split needs each and lines")
             for n, place in enumerate(self._names(found, "required", file)):
-                required[place] = found.line_of("required", n)
+                required[place] = f"{file}:{found.line_of('required', n)}"
             if "facts" in found:
                 merged["facts"] = {**merged.get("facts", {}), **(found["facts"] or {})}
             merged.update({key: value for key, value in found.items() if key not in ("lines", "split", "only", "required", "drop", "facts")})

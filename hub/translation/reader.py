@@ -202,10 +202,11 @@ class Reader:
             place, attribute = place_of(ignored)
             here.add(place, attribute).whole = attribute is None
         self.required = tuple(
-            (getter(path), pointer_of(path), *self._targets.get(path, ((), None, f"{mapping.file}:{line}", False))) for path, line in mapping.required)
-        for path, line in mapping.required:
+            (getter(path), pointer_of(path), *self._targets.get(path, ((), None, source, False))) for path, source in mapping.required)
+        for path, source in mapping.required:
             if path not in self._targets:
-                say(mapping.file, line, "required.unmapped", f"必填的“{path}”没有任何行给出", f"{path!r} is required but no line gives it")
+                file, _, line = source.rpartition(":")
+                say(file, int(line), "required.unmapped", f"必填的“{path}”没有任何行给出", f"{path!r} is required but no line gives it")
         self._label = place_of(mapping.label)[0] if mapping.label else ()
 
     # ------------------------------------------------------------ reading

@@ -113,7 +113,7 @@ class Writer:
         self._finish(root)
         # where a mapping goes both ways, what it only derives when reading need not be there when writing
         told = {line.target for part in (mapping.section, mapping.split) if part for line in part.lines if line.direction == "both"}
-        self.required = tuple((getter(path), pointer_of(path), f"{mapping.file}:{line}") for path, line in mapping.required
+        self.required = tuple((getter(path), pointer_of(path), source) for path, source in mapping.required
                               if mapping.direction == "out" or path in told)
 
     # ------------------------------------------------------------ writing
@@ -272,8 +272,7 @@ class Writer:
             else:
                 clause = line.clauses[0]
                 way = self._way(line, clause, line.target)
-                if way is not None:
-                    self._put(base, str(clause.get("at")), line, [way])
+                self._put(base, str(clause.get("at")), line, [] if way is None else [way])  # a wrong codec leaves the place named
 
     def _list(self, line: Line, foreign: str, canonical: str, base: _Place) -> None:
         place = self._repeat(line, foreign, canonical, base)
