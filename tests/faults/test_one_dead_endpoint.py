@@ -15,7 +15,21 @@ from hub.flow.intake import submit_record
 from hub.flow.parts import Hub
 from hub.process import Process
 from tests.flow_hub import (
-    BUREAU, COURT, NEIGHBOUR, ByHand, Recipient, StoppedClock, county, everything_arrived, make_hub, notice, recipients, rows, running, states, until,
+    BUREAU,
+    COURT,
+    NEIGHBOUR,
+    ByHand,
+    Recipient,
+    StoppedClock,
+    county,
+    everything_arrived,
+    make_hub,
+    notice,
+    recipients,
+    rows,
+    running,
+    states,
+    until,
 )
 from tests.services import RabbitMQ
 

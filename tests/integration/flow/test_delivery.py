@@ -17,7 +17,22 @@ from hub.flow.receipts import give
 from hub.flow.redelivery import redeliver
 from hub.ports import ConfigError, Connector, Endpoint, Outcome, OutcomeKind, Parcel, Sessions, SoapService
 from hub.translation import CannotWrite, Context, Written
-from tests.flow_hub import BUREAU, COURT, NEIGHBOUR, POLICE, PRISON, PROCURATORATE, at_once, handover, holder, notice, rows, states, timeline_kinds, until
+from tests.flow_hub import (
+    BUREAU,
+    COURT,
+    NEIGHBOUR,
+    POLICE,
+    PRISON,
+    PROCURATORATE,
+    at_once,
+    handover,
+    holder,
+    notice,
+    rows,
+    states,
+    timeline_kinds,
+    until,
+)
 from tests.integration.flow.conftest import Bench
 
 
