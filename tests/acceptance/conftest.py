@@ -17,7 +17,7 @@ __all__ = ["foreign_stacks"]
 def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
     """A running hub with the five simulated systems, on SQLite and the embedded broker."""
     folder: Path = tmp_path_factory.mktemp("county")
-    running = County(folder)
+    running = County(folder, HUB_BUSINESS_TIME="2021-03-15T09:20:00+08:00")
     yield running
     running.close()
 
