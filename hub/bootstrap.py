@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Collection
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from hub.settings import Settings
 from hub.store.database import Database
 from hub.store.store import Documents, SharedSessions
 from hub.store.store import Store as DatabaseStore
+from hub.translation import codelists
 
 
 def build(settings: Settings, broker: Broker | None = None, clock: Clock | None = None) -> Hub:
@@ -44,12 +44,13 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
     store = DatabaseStore(database, clock, ids)
     seal = FernetSeal(sealing_key(settings.secrets_dir))
     validators = {name: record_validator(name) for name in configured.catalogue.exchanges}
+    codes = codelists.checker(codelists.load(settings.config_dir / "codelists", f"{settings.config_dir.name}/codelists")[0])
     return Hub(
         settings=settings, clock=clock, ids=ids, store=store, broker=broker or _broker(settings),
         documents=Documents(settings.data_dir / "documents"), sessions=SharedSessions(store), seal=seal,
         catalogue=configured.catalogue, agencies=configured.agencies, places=configured.places, dialects=dialects,
         connectors=LoadedConnectors(settings.config_dir, store, seal), schedule=schedule,
-        validate_record=lambda exchange, record: validators[exchange](record), database=database, random=random.random,
+        validate_record=lambda exchange, record: validators[exchange](record) or codes(record), database=database, random=random.random,
         token_key=token_key(settings.secrets_dir),
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hub.domain.faults import Fault
 from hub.domain.values import NotValid
 from hub.findings import Finding, LinedDict, read_yaml
 
@@ -89,6 +90,34 @@ class CodeList:
         more = "等" if len(known) > len(near) else ""
         return NotValid("code.unknown", f"代码表“{self.name}”中没有“{text}”；可用的有：{'、'.join(named)}{more}",
                         f"{text!r} is not in the code list {self.name!r}; it has {', '.join(plain)}{' and others' if more else ''}")
+
+
+def checker(lists: Mapping[str, CodeList]) -> Callable[[Mapping[str, Any]], list[Fault]]:
+    """A function that names every code of a canonical record that its list does not have, with pointers into the record.
+
+    Systems without a list here are not judged, nor are lists that carry unknown codes along.
+    """
+    judged = {name: known for name, known in lists.items() if known.coded and not known.carry}
+
+    def check(record: Mapping[str, Any]) -> list[Fault]:
+        faults = []
+        left: list[tuple[str, Any]] = [("", record)]
+        while left:
+            pointer, value = left.pop()
+            if isinstance(value, list):
+                left += [(f"{pointer}/{n}", item) for n, item in enumerate(value)]
+            elif isinstance(value, Mapping):
+                system = value.get("system")
+                if isinstance(system, str) and system in judged and "code" in value:
+                    try:
+                        judged[system].write_code(value)
+                    except NotValid as error:
+                        faults.append(Fault(error.rule, f"{pointer}/code", error.zh, error.en, value=value["code"]))
+                else:
+                    left += [(f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}", item) for name, item in value.items() if isinstance(item, Mapping | list)]
+        return sorted(faults, key=lambda fault: fault.pointer)
+
+    return check
 
 
 def load(folder: Path, shown: str) -> tuple[dict[str, CodeList], list[Finding]]:

@@ -193,6 +193,7 @@ HTTP = {
     "wrong date": (lambda: {**_body(), "record": {**_body()["record"], "registration": {"registered_on": "19.3.2021"}}}, 422,
                    "/record/registration/registered_on", "2021"),
     "missing field": (lambda: {"record": {}}, 400, "/exchange", "exchange"),
+    "unknown code": (lambda: _body(sex={"system": "GB/T 2261.1", "code": "7"}), 422, "/record/person/sex/code", "代码表“GB/T 2261.1”中没有“7”；可用的有：0（未知）、1（男）、2（女）、9（未说明）"),
     "unknown exchange": (lambda: {**_body(), "exchange": "admission.pardon"}, 422, "/exchange", "admission.registration"),
 }
 
