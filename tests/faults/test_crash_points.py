@@ -23,7 +23,10 @@ from hub.settings import ROOT
 from hub.store.database import Database
 from tests.flow_hub import BUREAU, NEIGHBOUR, PRISON, county, recipients
 
+#: Handovers, one half to each bureau.
 NUMBER = 6
+#: Who gets a copy of each.
+COPIED = ("procuratorate.370826", "procuratorate.370828")
 DEADLINE = 120.0
 
 
@@ -38,18 +41,18 @@ def run_hub(told: dict[str, Any], crash_at: str | None) -> tuple[int, list[dict[
 
 
 def crash_and_finish(folder: Path, store_url: str, broker_url: str | None, point: str) -> None:
-    with recipients(1) as (bureau,):
+    with recipients(3) as (bureau, neighbour, copies):
         bureau.answer = "accepted"
-        config = county(folder / "config", {BUREAU: bureau.url}, timeout=1.0)
+        config = county(folder / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url, **dict.fromkeys(COPIED, copies.url)}, timeout=1.0)
         told = {"folder": str(folder), "store_url": store_url, "broker_url": broker_url, "config": str(config), "number": NUMBER}
         code, first, errors = run_hub(told, f"{point}:2")
         assert code == -signal.SIGKILL, f"it did not die at {point} but ended with {code}:\n{errors}"
         code, second, errors = run_hub(told, None)
         assert code == 0, errors
-        books(store_url, first, second, {(entry.transfer, entry.message_id) for entry in bureau.journal})
+        books(store_url, first, second, [{(entry.transfer, entry.message_id) for entry in one.journal} for one in (bureau, neighbour, copies)])
 
 
-def books(store_url: str, first: list[dict[str, Any]], second: list[dict[str, Any]], seen: set[tuple[str, str]]) -> None:
+def books(store_url: str, first: list[dict[str, Any]], second: list[dict[str, Any]], seen: list[set[tuple[str, str]]]) -> None:
     before = {said["key"]: said["answer"] for said in first if "key" in said}
     after = {said["key"]: said["answer"] for said in second if "key" in said}
     assert len(after) == NUMBER
@@ -71,9 +74,11 @@ def books(store_url: str, first: list[dict[str, Any]], second: list[dict[str, An
     expected = {answer["person"]: [PRISON, BUREAU if int(key[1:]) % 2 else NEIGHBOUR] for key, answer in after.items()}
     assert ledger == expected
     assert (disputes, unfinished) == (0, 0)
+    everybody = {answer["id"] for answer in after.values()}
     to_bureau = {answer["id"] for key, answer in after.items() if int(key[1:]) % 2}
-    assert {transfer for transfer, _ in seen} == to_bureau
-    assert len(seen) == len(to_bureau), f"a second message id for one transfer: {sorted(seen)}"
+    for expected_there, there in zip((to_bureau, everybody - to_bureau, everybody), seen, strict=True):
+        assert {transfer for transfer, _ in there} == expected_there
+        assert len(there) == len(expected_there), f"a second message id for one transfer: {sorted(there)}"
 
 
 @pytest.mark.parametrize("point", POINTS)
