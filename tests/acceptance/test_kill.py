@@ -90,6 +90,18 @@ def test_the_story_ends_the_same_after_a_kill_at_any_moment(survived: dict[objec
     _check(one)
 
 
+@pytest.mark.postgres
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("point", ["intake.after-commit", "receipt.after-commit"])
+def test_the_story_ends_the_same_after_a_kill_on_postgresql_and_rabbitmq(tmp_path: Path, postgres_url: str, rabbitmq_url: str, point: str) -> None:
+    """Points at which nobody holds a lease that another process would have to wait for; tests/faults has the others."""
+    demo = Demo(tmp_path, HUB_DATABASE_URL=postgres_url, HUB_BROKER_URL=rabbitmq_url)
+    try:
+        _check(_dies_at(point, demo))
+    finally:
+        demo.close()
+
+
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     here = Demo(tmp_path)

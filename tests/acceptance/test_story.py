@@ -36,6 +36,14 @@ def test_nobody_gets_anything_twice(told: Told) -> None:
         assert [entry["key"] for entry in ending["journals"][system]] == [entry["key"] for entry in entries]
 
 
+def test_each_thing_happens_on_its_day(told: Told) -> None:
+    """A step of the story is over before the clock moves on to the next."""
+    demo, _ = told
+    assert [entry["record"]["receipt_at"][:8] for entry in demo.handed_over("prison")] == ["20120703"]
+    replies = sorted((entry["record"]["reply_date"][:10], entry["record"]["reply_kind"], entry["record"]["name"]) for entry in demo.handed_over("court"))
+    assert replies == [("2021-03-15", "回执", SUN), ("2021-03-15", "退回", MA), ("2021-03-19", "回执", MA), ("2021-03-19", "报到", SUN), ("2021-03-22", "报到", MA)]
+
+
 def test_everybody_is_gone_when_the_story_is_over(told: Told) -> None:
     demo, _ = told
     assert demo.running() == []
