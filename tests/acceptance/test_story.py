@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.county import County, run_hub, until
 from tests.acceptance.demo import MA, SUN, TAKEN, ZHOU, Demo, Ending, assert_ends_as_it_must
-from tests.acceptance.records import Defendant, handover, jinxiang, notice
+from tests.acceptance.records import Defendant, handover, id_number, jinxiang, notice
 
 Told = tuple[Demo, Ending]
 
@@ -116,8 +116,9 @@ def test_rare_characters_and_dots_arrive_unchanged_at_every_recipient(calm: Coun
     there = [jinxiang(ZHOU), jinxiang(MA)]
     answer = court.send(notice([*here, *there], key="NAMES-1"))["answer"]
     assert answer["success"], answer
-    calm.systems["city"].arm("refuse", reason=f"查无此人：{ZHOU}、{MA}", sfzh="37082619790214041X")
-    taken = prison.send(handover(key="NAMES-2", number="37082619790214041X", BZ=f"同监：{MA}"), encoding="GB18030")["answer"]
+    number = id_number(born="19790214")
+    calm.systems["city"].arm("refuse", reason=f"查无此人：{ZHOU}、{MA}", sfzh=number)
+    taken = prison.send(handover(key="NAMES-2", number=number, BZ=f"同监：{MA}"), encoding="GB18030")["answer"]
     assert taken["code"] == "0", taken
 
     def request(system: str, operation: str, number: str) -> str:
@@ -134,7 +135,7 @@ def test_rare_characters_and_dots_arrive_unchanged_at_every_recipient(calm: Coun
         assert f'"name":"{one.name}"' in request("rest", "webhook", one.number or "")
     for one in (*here, *there):
         assert f"{one.name}({one.number})：已受理" in request("court", "ReceiveReply", one.number or "")
-    assert f"查无此人：{ZHOU}、{MA}" in request("prison", "sendData", "37082619790214041X")
+    assert f"查无此人：{ZHOU}、{MA}" in request("prison", "sendData", number)
     waiting = {(item["record"]["person"]["name"], item["record"]["person"]["id_number"]) for item in calm.client("procuratorate.370826").waiting()}
     assert {(one.name, one.number) for one in here} <= waiting
-    assert (ZHOU, "37082619790214041X") in waiting
+    assert (ZHOU, number) in waiting
