@@ -98,10 +98,12 @@ def _without_consequences(findings: Collection[Finding]) -> list[Finding]:
 
 
 def _ways_and_secrets(config_dir: Path) -> list[Finding]:
-    """What is wrong with the agencies' own ways (without a dialect), and secrets in the dialects' files."""
+    """What is wrong with the agencies' own ways (without a dialect), and secrets in files that nobody else looks at for them."""
     findings: list[Finding] = []
-    for path in sorted((config_dir / "dialects").glob("*/*.yaml")):
-        found, _ = read_yaml(path, shown := f"{config_dir.name}/dialects/{path.parent.name}/{path.name}")
+    for path in sorted(config_dir.glob("**/*.yaml")):
+        if path.parent.name in ("workflow", "agencies"):
+            continue  # `configuration.read` has looked
+        found, _ = read_yaml(path, shown := f"{config_dir.name}/{path.relative_to(config_dir)}")
         findings += configuration.secrets_in(found, shown) if found else []
     for path in sorted((config_dir / "agencies").glob("*.yaml")):
         found, _ = read_yaml(path, shown := f"{config_dir.name}/agencies/{path.name}")

@@ -70,10 +70,11 @@ def load(environment: Mapping[str, str] | None = None, **over: Any) -> Settings:
         raise BadSetting(f"HUB_SETTINGS={path}: there is no such file")
 
     def value(name: str) -> Any:
-        return over.get(name) or environment.get(f"HUB_{name.upper()}") or filed.get(name)
+        given = over.get(name)
+        return given if given is not None else environment.get(f"HUB_{name.upper()}") or filed.get(name)
 
     data_dir = Path(value("data_dir") or "var").absolute()
-    port = _number("port", value("port") or 8080, 0, 65535)
+    port = _number("port", 8080 if value("port") is None else value("port"), 1, 65535)
     host = value("host") or "127.0.0.1"
     return Settings(
         database_url=value("database_url") or f"sqlite:///{data_dir / 'hub.sqlite'}",

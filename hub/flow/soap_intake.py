@@ -41,7 +41,7 @@ def handle(hub: Hub, agency_id: str, body: bytes, headers: Mapping[str, str]) ->
         return _answered(hub, agency, service, dialect, incoming, body, headers)
     except Exception:
         log.exception("SOAP request of %s", agency.id)
-        return service.refuse(incoming, "Server", "系统内部错误，本次未接收，请稍后重发 (internal error: nothing was taken, send it again later)", ())
+        return service.refuse(incoming, "Server", "系统内部错误，请稍后重发同一报文，重发不会重复生效 (internal error: send the same message again later; it takes effect once)", ())
 
 
 def too_large(hub: Hub, agency_id: str, headers: Mapping[str, str], size: int | None, limit: int) -> Answer:
