@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.county import County
+from tests.acceptance.county import County, until
 from tests.foreign.conftest import foreign_stacks
 
 __all__ = ["foreign_stacks"]
@@ -24,11 +24,13 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
 
 @pytest.fixture
 def calm(county: County) -> Iterator[County]:
-    """The shared county with no fault armed, before and after."""
+    """The shared county with no fault armed and nothing under way that could meet one, before and after."""
     def clear() -> None:
         for program in county.systems.values():
             program.control("DELETE", "faults")
         county.systems["rest"].control("POST", "policy", {"receipt": "accept", "reason": None})
+        until("nothing is under way", lambda: county.rows(
+            "SELECT count(*) FROM delivery WHERE status IN ('ready', 'released', 'attempting', 'submitted')") == [(0,)])
 
     clear()
     yield county
