@@ -26,6 +26,7 @@ from hub.store.database import Database
 from hub.store.store import Documents, SharedSessions
 from hub.store.store import Store as DatabaseStore
 from hub.translation import codelists
+from hub.translation.shape import has_place
 
 
 def build(settings: Settings, broker: Broker | None = None, clock: Clock | None = None) -> Hub:
@@ -57,7 +58,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
 
 def check(config_dir: Path) -> list[Finding]:
     """Everything that is wrong with a configuration, for `hub check`."""
-    configured, findings = configuration.read(config_dir)
+    configured, findings = configuration.read(config_dir, _has_place)
     if configured is None:
         return findings
     schemas = {name: record_schema(name) for name in configured.catalogue.exchanges if _has_schema(name)}
@@ -125,6 +126,11 @@ def _sections(config_dir: Path, dialect: str) -> Mapping[str, Any]:
     path = config_dir / "dialects" / dialect / connectors.SECTIONS
     found = read_yaml(path, path.name)[0] if path.is_file() else None
     return found or {}
+
+
+def _has_place(exchange: str, path: str) -> bool:
+    """True too for an exchange without a schema, which is another finding."""
+    return not _has_schema(exchange) or has_place(record_schema(exchange), path)
 
 
 def _has_schema(exchange: str) -> bool:

@@ -10,7 +10,7 @@ import csv
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,12 @@ def load(config_dir: Path) -> Configuration:
     return configuration
 
 
-def read(config_dir: Path) -> tuple[Configuration | None, list[Finding]]:
-    """The configuration with its findings; None where too little of it could be read to go on."""
+def read(config_dir: Path, has_place: Callable[[str, str], bool] | None = None) -> tuple[Configuration | None, list[Finding]]:
+    """The configuration with its findings; None where too little of it could be read to go on.
+
+    `has_place(exchange, path)` says whether a canonical path is a place of that exchange's record; with it, the chart's
+    own paths are checked too.
+    """
     if not (config_dir / "workflow").is_dir():
         shown = str(config_dir / "workflow")
         return None, [Finding(shown, 1, "config.missing", "找不到workflow文件夹", "there is no workflow folder")]
@@ -164,6 +168,8 @@ def read(config_dir: Path) -> tuple[Configuration | None, list[Finding]]:
     catalogue = reader.catalogue()
     agencies = reader.agencies(catalogue)
     reader.exchanges_are_fillable(catalogue, agencies)
+    if has_place:
+        reader.paths_are_places(catalogue, has_place)
     return Configuration(catalogue, agencies, reader.places), reader.findings
 
 
@@ -298,6 +304,29 @@ class _Reader:
             if exchange.reply and exchange.reply not in catalogue.exchanges:
                 self._say(shown, entry.line_of("reply"), "exchange.unknown", f"答复“{exchange.reply}”不是已定义的交换",
                           f"the reply {exchange.reply!r} is no exchange that is defined")
+
+    def paths_are_places(self, catalogue: Catalogue, has_place: Callable[[str, str], bool]) -> None:
+        """The canonical paths that the chart names are places of the records: of the exchange's own, or (for places and
+        roles, which serve all) of at least one."""
+        for name, exchange in catalogue.exchanges.items():
+            shown, entry = self._exchange_lines[name]
+            named: list[tuple[str, tuple[str | int, ...]]] = [(section, ("carries", n)) for n, section in enumerate(exchange.carries)]
+            if exchange.opens:
+                named += [(exchange.opens.due, ("responsibility", "opens", "due"))] if exchange.opens.due else []
+                named += [(path, ("responsibility", "opens", "only", path)) for path in exchange.opens.only]
+            for path, where in named:
+                if not has_place(name, path):
+                    self._no_place(shown, entry.line_of(*where), path, f"“{name}”的记录", f"a record of {name}")
+        for section, words in (("places", catalogue.places), ("roles", catalogue.roles)):
+            for name in words:
+                shown, entry = self._word_lines[section, name]
+                key = "paths" if section == "places" else "candidates"
+                for n, path in enumerate(entry.get(key, ())):
+                    if "." in path and not any(has_place(exchange, path) for exchange in catalogue.exchanges):
+                        self._no_place(shown, entry.line_of(key, n), path, "任何记录", "any record")
+
+    def _no_place(self, shown: str, line: int, path: str, zh: str, en: str) -> None:
+        self._say(shown, line, "canonical.unknown", f"{zh}没有位置“{path}”", f"{path!r} is no place of {en}")
 
     def _places_are_sound(self, catalogue: Catalogue) -> None:
         """A place stands in the record, or is the seat of an agency that is named without asking for a place again."""

@@ -63,6 +63,11 @@ def _canonical(line: Line) -> Iterator[tuple[str, Section | None]]:
                 yield path, None
 
 
+def has_place(schema: Schema, path: str) -> bool:
+    """Whether a dotted canonical path is a place of a record's schema."""
+    return _has(schema, path, schema)
+
+
 def _has(schema: Schema, path: str, root: Schema) -> bool:
     here: list[Schema] = [schema]
     for step in path.split("."):
