@@ -281,10 +281,15 @@ def _piece_from_item(hub: Hub, agency: str, exchange: Exchange, dialect: Dialect
     documents = _documents_of(hub, record, item.blobs)
     faults = hub.validate_record(exchange.id, record)
     if faults:
-        return Piece(exchange, record, item.label, None, tuple(faults), documents, mapping=mapping)
+        return Piece(exchange, record, item.label, None, _located(faults, item), documents, mapping=mapping)
     routing = _route(hub, exchange, record, agency, None)
     trouble = routing.faults or _hint_differs(hub, routing, message.hint_agency, record)
-    return Piece(exchange, record, item.label, routing, tuple(trouble), documents, mapping=mapping)
+    return Piece(exchange, record, item.label, routing, _located(trouble, item), documents, mapping=mapping)
+
+
+def _located(faults: Sequence[Fault], item: Item) -> tuple[Fault, ...]:
+    """Faults of the canonical record, told at the place in the sender's own record that it was read from."""
+    return tuple(fault if fault.xpath else replace(fault, xpath=item.locate(fault.pointer)) for fault in faults)
 
 
 def _hint_differs(hub: Hub, routing: Routing, hint: str | None, record: Mapping[str, Any]) -> tuple[Fault, ...]:
@@ -492,7 +497,7 @@ def _record_answer(unit: Unit, submission: str, kept: Sequence[StoredTransfer]) 
 
 
 def _dialect_answer(unit: Unit, submission: str, kept: Sequence[StoredTransfer]) -> dict[str, Any]:
-    parked = [{"pointer": fault["pointer"], "rule": fault["rule"], "message": fault["zh"], "person": transfer.label, "transfer": transfer.id}
+    parked = [{"pointer": fault["pointer"], "rule": fault["rule"], "message": f"{fault['xpath']}：{fault['zh']}" if fault.get("xpath") else fault["zh"], "person": transfer.label, "transfer": transfer.id}
               for transfer in kept if transfer.parked for fault in transfer.faults]
     return {"submission": submission, "transfers": [_one(unit, transfer) for transfer in kept], "parked": parked}
 

@@ -14,7 +14,7 @@ from hub.domain.values import NotValid
 from hub.translation.codecs import SHANGHAI
 from hub.translation.codelists import CodeList
 from hub.translation.foreign import Node, fingerprint, malformed, parse
-from hub.translation.reader import Blob, Reader
+from hub.translation.reader import Blob, Locate, Reader, nowhere
 from hub.translation.writer import Writer
 
 MEDIA_TYPE = "application/xml"
@@ -38,6 +38,8 @@ class Item:
     blobs: Mapping[str, Blob]
     label: str
     disposition: str
+    #: canonical JSON Pointer → XPath in the foreign record, for faults that are found later
+    locate: Locate = field(default=nowhere, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +189,8 @@ class Dialect:
         found = self.readers[exchange].read(root, {"sender": sender})
         items = []
         for one in found:
-            mine = one.faults + ([hint_fault] if hint_fault else []) + self._wrong_sender(one.record, sender, entry.source)
-            items.append(Item(None if mine else one.record, tuple(mine), one.blobs if not mine else {}, one.label, self._disposition(mine)))
+            mine = one.faults + ([hint_fault] if hint_fault else []) + self._wrong_sender(one.record, sender, entry.source, one.locate)
+            items.append(Item(None if mine else one.record, tuple(mine), one.blobs if not mine else {}, one.label, self._disposition(mine), one.locate))
         return Message(exchange, key, digest, tuple(items), (), hint_agency)
 
     def _entry(self, operation: str | None, root: Node) -> Receives:
@@ -233,12 +235,12 @@ class Dialect:
         except NotValid as error:
             return None, Fault(error.rule, self.hint.pointer, error.zh, error.en, root.xpath(self.hint.place), text, self.hint.source)
 
-    def _wrong_sender(self, record: Mapping[str, Any], sender: str, source: str) -> list[Fault]:
+    def _wrong_sender(self, record: Mapping[str, Any], sender: str, source: str, locate: Locate) -> list[Fault]:
         said = record.get("message", {}).get("sender") if self.own_sender else None
         if said is None or said == sender:
             return []
         return [Fault("sender.differs", "/message/sender", f"报文称由{said}发出，但连接的是{sender}", f"the record says {said} sent it, but {sender} is connected",
-                      None, said, source)]
+                      locate("/message/sender"), said, source)]
 
     def disposition(self, rule: str) -> str:
         """`parked` or `refused`: what this dialect does with a record that breaks a rule."""

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hub.domain.faults import Fault
@@ -26,6 +27,14 @@ from hub.translation.schema import Element
 Say = Callable[[str, int, str, str, str], None]
 Run = Callable[[Node, dict[str, Any], "Reading"], None]
 
+Locate = Callable[[str], str | None]
+
+
+def nowhere(_pointer: str) -> str | None:
+    """For a canonical place that was read from no foreign one."""
+    return None
+
+
 #: GA/T 2000.156 kinds of documents whose number is the resident's number of GB 11643.
 RESIDENT_DOCUMENTS = frozenset({"111", "112", "113"})
 
@@ -40,12 +49,16 @@ class Blob:
 
 @dataclass(slots=True)
 class Found:
-    """What one record of a message came to. `record` is whole only where `faults` is empty."""
+    """What one record of a message came to. `record` is whole only where `faults` is empty.
+
+    `locate(pointer)` gives the XPath of the foreign place that a canonical one was read from, None where there is none.
+    """
 
     record: dict[str, Any]
     faults: list[Fault]
     blobs: dict[str, Blob]
     label: str
+    locate: Locate = nowhere
 
 
 @dataclass(slots=True)
@@ -268,7 +281,13 @@ class Reader:
         record["exchange"] = self.mapping.exchange
         record["unmapped"] = unmapped
         label = instance.first(self._label)
-        return Found(record, reading.faults, reading.blobs, label.text.strip() if label is not None else "")
+        return Found(record, reading.faults, reading.blobs, label.text.strip() if label is not None else "", partial(self._locate, base, instance))
+
+    def _locate(self, base: Node, instance: Node, pointer: str) -> str | None:
+        steps, attribute, _source, in_base = self._targets.get(pointer.removeprefix("/").replace("/", "."), ((), None, "", False))
+        if not steps and attribute is None:
+            return None
+        return (base if in_base else instance).xpath((*steps, f"@{attribute}") if attribute else steps)
 
     @staticmethod
     def _check_id_numbers(reading: Reading) -> None:

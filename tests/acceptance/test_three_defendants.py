@@ -33,6 +33,7 @@ def test_two_go_on_and_the_third_is_named_until_his_bureau_is_connected(small: C
     assert answer["receipt_no"].startswith("sub_")
     assert answer["error"].startswith("暂缓办理：赵某乙：")
     assert "370827" in answer["error"]
+    assert "Defendants/Defendant[3]/Residence/@code" in answer["error"], "the place in the court's own record"
     assert all(one.name not in answer["error"] for one in people[:2])
     listed = {one["label"]: one for one in small.transfers("court.370826") if one["exchange"] == "admission.documents"}
     assert {name: one["status"] == "parked" for name, one in listed.items()} == {"孙某甲": False, "马丽娜·阿不都": False, "赵某乙": True}
