@@ -32,7 +32,7 @@ bench: $(VENV)/.installed-bench ## how fast the hub is beside a naive one, on th
 .PHONY: lint
 lint: $(VENV)/.installed-lint ## style, types, and which room may import which
 	@failed=0; \
-	for linter in "ruff check ." "mypy" "lint-imports --no-cache"; do \
+	for linter in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-cache"; do \
 	  echo "$$linter"; $(BIN)/$$linter || failed=1; \
 	done; \
 	exit $$failed

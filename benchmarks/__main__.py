@@ -36,9 +36,18 @@ class Measured:
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, envvar="BENCH_SECONDS", show_default=True, help="length of each run")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    envvar="BENCH_SECONDS",
+    show_default=True,
+    help="length of each run",
+)
 @click.option("--only", type=click.Choice(["hub", "naive"]), help="one contender; no ratios and no file")
-@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "var" / "bench.json", show_default="var/bench.json")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=ROOT / "var" / "bench.json", show_default="var/bench.json"
+)
 def main(seconds: float, only: str | None, out: Path) -> None:
     """Measure, print a table and write the figures."""
     try:
@@ -51,22 +60,40 @@ def main(seconds: float, only: str | None, out: Path) -> None:
             _tell("starts and translation")
             figures = [
                 *_figures(found["hub"], found["naive"]),
-                *(Figure(f"statements.{route}", _statements(services, route), "a transfer") for route in ("rest", "soap")),
+                *(
+                    Figure(f"statements.{route}", _statements(services, route), "a transfer")
+                    for route in ("rest", "soap")
+                ),
                 Figure("start.embedded", starting.embedded(services.folder), "s"),
                 Figure("start.full", starting.full(services), "s"),
-                *(Figure(name, value, "ms" if name == "translate.compile" else "µs") for name, value in translation.figures(min(1.0, seconds / 10)).items()),
+                *(
+                    Figure(name, value, "ms" if name == "translate.compile" else "µs")
+                    for name, value in translation.figures(min(1.0, seconds / 10)).items()
+                ),
             ]
     except (ServiceUnavailable, contenders.NotReady, measure.NothingArrives) as trouble:
         raise click.ClickException(str(trouble)) from trouble
     report.write(figures, out)
-    report.print_table(figures, machine, [f"load average at the end: {report.load_average()}", _workload(seconds), *(_books(name, one) for name, one in found.items())])
+    report.print_table(
+        figures,
+        machine,
+        [
+            f"load average at the end: {report.load_average()}",
+            _workload(seconds),
+            *(_books(name, one) for name, one in found.items()),
+        ],
+    )
 
 
 @contextmanager
 def _services() -> Iterator[Services]:
     _tell("starting PostgreSQL, RabbitMQ and the recipients")
-    with (Postgres() as postgres, RabbitMQ() as rabbitmq, contenders.sink() as port,
-          tempfile.TemporaryDirectory(prefix="hub-bench-", dir=temporary_root()) as folder):
+    with (
+        Postgres() as postgres,
+        RabbitMQ() as rabbitmq,
+        contenders.sink() as port,
+        tempfile.TemporaryDirectory(prefix="hub-bench-", dir=temporary_root()) as folder,
+    ):
         yield Services(postgres, rabbitmq, port, Path(folder))
 
 
@@ -114,8 +141,10 @@ def _figures(hub: Measured, naive: Measured) -> list[Figure]:
 
 def _workload(seconds: float) -> str:
     length, fields = size()
-    return (f"workload: {length:,} bytes, {fields} fields, three offences, two documents by reference, one recipient; "
-            f"{measure.CONNECTIONS} connections, runs of {seconds:g} s, backlog held at {measure.WINDOW}")
+    return (
+        f"workload: {length:,} bytes, {fields} fields, three offences, two documents by reference, one recipient; "
+        f"{measure.CONNECTIONS} connections, runs of {seconds:g} s, backlog held at {measure.WINDOW}"
+    )
 
 
 def _books(name: str, found: Measured) -> str:
@@ -123,12 +152,16 @@ def _books(name: str, found: Measured) -> str:
     told = []
     for route, run in (("rest", found.rest), ("soap", found.soap)):
         refused = f", refused {run.refused}" if run.refused else ""
-        told.append(f"{route} accepted {run.accepted:,}, without outcome {run.lost}, repeated {run.doubled}, backlog {run.backlog[0]} to {run.backlog[1]}{refused}")
+        told.append(
+            f"{route} accepted {run.accepted:,}, without outcome {run.lost}, repeated {run.doubled}, backlog {run.backlog[0]} to {run.backlog[1]}{refused}"
+        )
     return f"{name}: " + "; ".join(told)
 
 
 def _show(name: str, found: Measured) -> None:
-    click.echo(f"rest {found.rest}\nsoap {found.soap}\nunloaded {found.latency}\nhalf rate p99 {found.half_p99:.2f} ms\n{_books(name, found)}")
+    click.echo(
+        f"rest {found.rest}\nsoap {found.soap}\nunloaded {found.latency}\nhalf rate p99 {found.half_p99:.2f} ms\n{_books(name, found)}"
+    )
 
 
 def _tell(what: str) -> None:

@@ -90,7 +90,9 @@ class Contender:
 @contextmanager
 def sink() -> Iterator[int]:
     """The recipients (`benchmarks/sink.py`) on a port of their own."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.sink"], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.sink"], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         assert process.stdout
         yield int(process.stdout.readline())
@@ -112,9 +114,14 @@ def hub(services: Services) -> Iterator[Contender]:
         token = _token(base, issued["client_id"], issued["client_secret"])
         bearer = {"Authorization": f"Bearer {token}"}
         for _, _, content in DOCUMENTS:
-            _request("POST", f"{base}/v1/documents", content, {**bearer, "Content-Type": "application/pdf"}, expected=201)
+            _request(
+                "POST", f"{base}/v1/documents", content, {**bearer, "Content-Type": "application/pdf"}, expected=201
+            )
         yield Contender(
-            name="hub", url=f"{base}/v1/transfers", headers=bearer, conninfo=conninfo,
+            name="hub",
+            url=f"{base}/v1/transfers",
+            headers=bearer,
+            conninfo=conninfo,
             unfinished="SELECT count(*) FROM delivery WHERE status IN ('waiting', 'ready', 'released', 'attempting')",
             outcomes="SELECT count(*) FROM delivery WHERE recipient = %s AND status IN ('delivered', 'accepted')",
             recipients={route: f"bureau.{place}" for route, place in PLACES.items()},
@@ -128,7 +135,12 @@ def hub_environment(folder: Path, database: str | None = None, broker: RabbitMQ 
     if not (folder / "mappings").exists():
         _configuration(folder / "mappings")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    found = {**kept, "HUB_CONFIG_DIR": str(folder / "mappings"), "HUB_DATA_DIR": str(folder / "data"), "HUB_PORT": str(free_port())}
+    found = {
+        **kept,
+        "HUB_CONFIG_DIR": str(folder / "mappings"),
+        "HUB_DATA_DIR": str(folder / "data"),
+        "HUB_PORT": str(free_port()),
+    }
     if database is not None:
         found["HUB_DATABASE_URL"] = database
     if broker is not None:
@@ -143,25 +155,51 @@ def _configuration(folder: Path) -> None:
     shutil.copytree(ROOT / "mappings", folder)
     agencies = {
         SENDER: {"zh": "微山县人民法院", "en": "Weishan County People's Court", "reach": [{"transport": "inbox"}]},
-        f"bureau.{PLACES['rest']}": {"zh": "金乡县司法局", "en": "Jinxiang County Judicial Bureau", "reach": [{"transport": "rest"}]},
+        f"bureau.{PLACES['rest']}": {
+            "zh": "金乡县司法局",
+            "en": "Jinxiang County Judicial Bureau",
+            "reach": [{"transport": "rest"}],
+        },
         f"bureau.{PLACES['soap']}": {
-            "zh": "嘉祥县司法局", "en": "Jiaxiang County Judicial Bureau", "reach": [{"transport": "soap", "dialect": "police"}],
+            "zh": "嘉祥县司法局",
+            "en": "Jiaxiang County Judicial Bureau",
+            "reach": [{"transport": "soap", "dialect": "police"}],
         },
     }
     for agency, told in agencies.items():
-        (folder / "agencies" / f"{agency}.yaml").write_text(yaml.safe_dump({"id": agency, **told}, allow_unicode=True), encoding="utf-8")
+        (folder / "agencies" / f"{agency}.yaml").write_text(
+            yaml.safe_dump({"id": agency, **told}, allow_unicode=True), encoding="utf-8"
+        )
 
 
 def point_at_sink(services: Services, environment: Mapping[str, str]) -> None:
     """Give both bureaus the recipients' addresses and credentials."""
     rest, soap = (f"bureau.{PLACES[route]}" for route in ("rest", "soap"))
     hub_command(environment, "agency", "set", rest, "--url", services.sink("rest"), "--password", _webhook_secret())
-    hub_command(environment, "agency", "set", soap, "--url", services.sink("soap"), "--user", SOAP_USER, "--password", SOAP_PASSWORD)
+    hub_command(
+        environment,
+        "agency",
+        "set",
+        soap,
+        "--url",
+        services.sink("soap"),
+        "--user",
+        SOAP_USER,
+        "--password",
+        SOAP_PASSWORD,
+    )
 
 
 def hub_command(environment: Mapping[str, str], *arguments: str) -> str:
     """What a `hub …` command prints. Raises CalledProcessError."""
-    done = subprocess.run([sys.executable, "-m", "hub.cli", *arguments], cwd=ROOT, env=dict(environment), check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.cli", *arguments],
+        cwd=ROOT,
+        env=dict(environment),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout
 
 
@@ -170,8 +208,14 @@ def hub_process(environment: Mapping[str, str], log: Path) -> Iterator[subproces
     """`hub serve`, ready (`/health/ready` says so); stopped in order at the end."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as written:
-        process = subprocess.Popen([sys.executable, "-m", "hub.cli", "serve"], cwd=ROOT, env=dict(environment), stdout=written, stderr=written,
-                                   start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hub.cli", "serve"],
+            cwd=ROOT,
+            env=dict(environment),
+            stdout=written,
+            stderr=written,
+            start_new_session=True,
+        )
     try:
         _wait_for(int(environment["HUB_PORT"]), "/health/ready", 200, process, log)
         yield process
@@ -181,7 +225,13 @@ def hub_process(environment: Mapping[str, str], log: Path) -> Iterator[subproces
 
 def _token(base: str, client_id: str, client_secret: str) -> str:
     form = f"grant_type=client_credentials&client_id={quote(client_id)}&client_secret={quote(client_secret)}"
-    told = _request("POST", f"{base}/oauth/token", form.encode(), {"Content-Type": "application/x-www-form-urlencoded"}, expected=200)
+    told = _request(
+        "POST",
+        f"{base}/oauth/token",
+        form.encode(),
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        expected=200,
+    )
     return str(json.loads(told)["access_token"])
 
 
@@ -195,22 +245,43 @@ def naive(services: Services) -> Iterator[Contender]:
         (folder / "documents" / hashlib.sha256(content).hexdigest()).write_bytes(content)
     database, key, port = services.new_database(), secrets.token_hex(16), free_port()
     environment = {
-        **os.environ, "NAIVE_DATABASE_URL": database.replace("postgresql://", "postgresql+psycopg://", 1),
-        "NAIVE_BROKER_URL": services.rabbitmq.url(services.rabbitmq.create_host()), "NAIVE_API_KEY": key,
-        "NAIVE_DOCUMENTS": str(folder / "documents"), "NAIVE_SOAP_USER": SOAP_USER, "NAIVE_SOAP_PASSWORD": SOAP_PASSWORD,
+        **os.environ,
+        "NAIVE_DATABASE_URL": database.replace("postgresql://", "postgresql+psycopg://", 1),
+        "NAIVE_BROKER_URL": services.rabbitmq.url(services.rabbitmq.create_host()),
+        "NAIVE_API_KEY": key,
+        "NAIVE_DOCUMENTS": str(folder / "documents"),
+        "NAIVE_SOAP_USER": SOAP_USER,
+        "NAIVE_SOAP_PASSWORD": SOAP_PASSWORD,
         "NAIVE_WEBHOOK_SECRET": _webhook_secret(),
-        "NAIVE_RECIPIENTS": json.dumps({place: {"kind": route, "url": services.sink(route)} for route, place in PLACES.items()}),
+        "NAIVE_RECIPIENTS": json.dumps(
+            {place: {"kind": route, "url": services.sink(route)} for route, place in PLACES.items()}
+        ),
     }
     subprocess.run([sys.executable, "-m", "benchmarks.naive.tables"], cwd=ROOT, env=environment, check=True)
     log = folder / "log"
     with log.open("ab") as written:
-        commands = (["gunicorn", "--workers", "4", "--bind", f"127.0.0.1:{port}", "benchmarks.naive.web:app"], ["benchmarks.naive.consumer"])
-        processes = [subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=environment, stdout=written, stderr=written, start_new_session=True)
-                     for command in commands]
+        commands = (
+            ["gunicorn", "--workers", "4", "--bind", f"127.0.0.1:{port}", "benchmarks.naive.web:app"],
+            ["benchmarks.naive.consumer"],
+        )
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env=environment,
+                stdout=written,
+                stderr=written,
+                start_new_session=True,
+            )
+            for command in commands
+        ]
     try:
         _wait_for(port, "/health", 200, processes[0], log)
         yield Contender(
-            name="naive", url=f"http://127.0.0.1:{port}/transfers", headers={"Authorization": f"Bearer {key}"}, conninfo=database,
+            name="naive",
+            url=f"http://127.0.0.1:{port}/transfers",
+            headers={"Authorization": f"Bearer {key}"},
+            conninfo=database,
             unfinished="SELECT count(*) FROM naive_message WHERE status = 'received'",
             outcomes="SELECT count(*) FROM naive_message WHERE place = %s AND status = 'delivered'",
             recipients=PLACES,

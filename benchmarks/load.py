@@ -80,7 +80,9 @@ class Connection:
         assert where.port
         self._host, self._port = where.hostname, where.port
         fixed = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._head = f"POST {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n{fixed}".encode()
+        self._head = (
+            f"POST {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n{fixed}".encode()
+        )
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, handover: Handover) -> tuple[int, bytes]:
@@ -88,7 +90,10 @@ class Connection:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port, limit=1 << 20)
         reader, writer = self._streams
-        writer.write(b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (self._head, handover.key.encode(), len(handover.body), handover.body))
+        writer.write(
+            b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b"
+            % (self._head, handover.key.encode(), len(handover.body), handover.body)
+        )
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
@@ -106,8 +111,16 @@ class Connection:
             self._streams = None
 
 
-async def post_all(url: str, headers: Mapping[str, str], handovers: Iterator[Handover], *, seconds: float, connections: int,
-                   rate: float | None = None, gate: Gate | None = None) -> Posted:
+async def post_all(
+    url: str,
+    headers: Mapping[str, str],
+    handovers: Iterator[Handover],
+    *,
+    seconds: float,
+    connections: int,
+    rate: float | None = None,
+    gate: Gate | None = None,
+) -> Posted:
     """Post for `seconds`. With `rate` (requests a second) an answer's time counts from when its request was due, whether
     or not a connection was free then; without, each connection posts as soon as it has its answer."""
     posted = Posted()

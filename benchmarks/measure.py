@@ -92,7 +92,14 @@ def sustained(contender: Contender, route: str, sink_port: int, stream: Stream, 
 
         async def load() -> Posted:
             return await beside(
-                post_all(contender.url, contender.headers, stream.to(route), seconds=seconds, connections=CONNECTIONS, gate=gate),
+                post_all(
+                    contender.url,
+                    contender.headers,
+                    stream.to(route),
+                    seconds=seconds,
+                    connections=CONNECTIONS,
+                    gate=gate,
+                ),
                 gate.watch(lambda backlog: backlogs.append((time.perf_counter(), backlog))),
             )
 
@@ -103,9 +110,16 @@ def sustained(contender: Contender, route: str, sink_port: int, stream: Stream, 
         received, distinct = (now - then for now, then in zip(counts.now(), (received, distinct), strict=True))
     steady = [backlog for at, backlog in backlogs if at > began + seconds / 2] or [0]
     return Sustained(
-        per_second=arrived / (last - began), accepted=posted.accepted, lost=posted.accepted - arrived, doubled=received - distinct,
-        backlog=(min(steady), max(steady)), refused=dict(posted.refused), answer_p50=percentile(posted.answers, 0.5),
-        answer_p99=percentile(posted.answers, 0.99), memory=max(memory), cpu=spent / max(1, arrived) * 1e3,
+        per_second=arrived / (last - began),
+        accepted=posted.accepted,
+        lost=posted.accepted - arrived,
+        doubled=received - distinct,
+        backlog=(min(steady), max(steady)),
+        refused=dict(posted.refused),
+        answer_p50=percentile(posted.answers, 0.5),
+        answer_p99=percentile(posted.answers, 0.99),
+        memory=max(memory),
+        cpu=spent / max(1, arrived) * 1e3,
     )
 
 
@@ -121,8 +135,12 @@ def unloaded(contender: Contender, route: str, stream: Stream, seconds: float) -
         while time.perf_counter() < until:
             handover = next(handovers)
             began = time.perf_counter()
-            connection.request("POST", where.path, handover.body,
-                               {**contender.headers, "Content-Type": "application/json", "Idempotency-Key": handover.key})
+            connection.request(
+                "POST",
+                where.path,
+                handover.body,
+                {**contender.headers, "Content-Type": "application/json", "Idempotency-Key": handover.key},
+            )
             answer = connection.getresponse()
             told = json.loads(answer.read())
             answered = time.perf_counter()
@@ -138,7 +156,16 @@ def unloaded(contender: Contender, route: str, stream: Stream, seconds: float) -
 def at_rate(contender: Contender, route: str, stream: Stream, seconds: float, rate: float) -> Posted:
     """Post at a steady rate, and wait until everything has arrived."""
     with psycopg.connect(contender.conninfo, autocommit=True) as database:
-        posted = asyncio.run(post_all(contender.url, contender.headers, stream.to(route), seconds=seconds, connections=4 * CONNECTIONS, rate=rate))
+        posted = asyncio.run(
+            post_all(
+                contender.url,
+                contender.headers,
+                stream.to(route),
+                seconds=seconds,
+                connections=4 * CONNECTIONS,
+                rate=rate,
+            )
+        )
         _drained(database, contender)
     return posted
 

@@ -44,7 +44,9 @@ class Figure:
 
 def write(figures: Sequence[Figure], path: Path) -> None:
     """The list that tools read. The naive reference's own values follow under `naive.…`."""
-    naive = [Figure(f"naive.{figure.name}", figure.naive, figure.unit) for figure in figures if figure.naive is not None]
+    naive = [
+        Figure(f"naive.{figure.name}", figure.naive, figure.unit) for figure in figures if figure.naive is not None
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([figure.as_dict() for figure in (*figures, *naive)], indent=1) + "\n", encoding="utf-8")
 
@@ -57,7 +59,9 @@ def print_table(figures: Sequence[Figure], machine: Sequence[str], notes: Sequen
     table.add_column("unit")
     for figure in figures:
         ratio = figure.ratio_naive
-        table.add_row(figure.name, _told(figure.value), _told(figure.naive), "" if ratio is None else f"{ratio:.2f}×", figure.unit)
+        table.add_row(
+            figure.name, _told(figure.value), _told(figure.naive), "" if ratio is None else f"{ratio:.2f}×", figure.unit
+        )
     console = Console(width=None if os.isatty(1) else 120, highlight=False)
     console.print()
     console.print(table)
@@ -99,7 +103,9 @@ def load_average() -> str:
 
 def _processor() -> str:
     if shutil.which("lscpu"):
-        told = subprocess.run(["lscpu"], capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}).stdout
+        told = subprocess.run(
+            ["lscpu"], capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+        ).stdout
         if found := re.search(r"Model name:\s*(.+)", told):
             return found[1].strip()
     return platform.machine()

@@ -35,7 +35,9 @@ class Counts:
         return self.received[route]
 
     def as_json(self) -> bytes:
-        return json.dumps({route: {"received": self.received[route], "distinct": len(self.ids[route])} for route in self.ids}).encode()
+        return json.dumps(
+            {route: {"received": self.received[route], "distinct": len(self.ids[route])} for route in self.ids}
+        ).encode()
 
 
 class Sink(asyncio.Protocol):
@@ -52,7 +54,10 @@ class Sink(asyncio.Protocol):
         self._held += data
         while (end := self._held.find(b"\r\n\r\n")) >= 0:
             line, _, rest = self._held[:end].partition(b"\r\n")
-            headers = {name.strip().lower(): value.strip() for name, _, value in (h.partition(b":") for h in rest.split(b"\r\n"))}
+            headers = {
+                name.strip().lower(): value.strip()
+                for name, _, value in (h.partition(b":") for h in rest.split(b"\r\n"))
+            }
             length = int(headers.get(b"content-length", b"0"))
             if headers.get(b"expect", b"").lower() == b"100-continue" and len(self._held) == end + 4:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -13,7 +13,9 @@ TIMES = 3
 
 def embedded(folder: Path) -> float:
     """The median; each time an empty folder, so that its tables are made too."""
-    return statistics.median(_start(hub_environment(folder / f"embedded-{n}"), folder / f"embedded-{n}") for n in range(TIMES))
+    return statistics.median(
+        _start(hub_environment(folder / f"embedded-{n}"), folder / f"embedded-{n}") for n in range(TIMES)
+    )
 
 
 def full(services: Services) -> float:

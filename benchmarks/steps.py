@@ -139,13 +139,19 @@ def _accounted(hub: Hub, spent: Spent, profiled: bool) -> Iterator[None]:
 @click.option("--top", type=int, default=25, show_default=True, help="functions and statements to print for each step")
 def main(transfers: int, route: str, top: int) -> None:
     """Print what each step of a transfer takes, then the same with the profiler on."""
-    with (Postgres() as postgres, RabbitMQ() as rabbitmq, contenders.sink() as port,
-          tempfile.TemporaryDirectory(prefix="hub-bench-", dir=temporary_root()) as folder):
+    with (
+        Postgres() as postgres,
+        RabbitMQ() as rabbitmq,
+        contenders.sink() as port,
+        tempfile.TemporaryDirectory(prefix="hub-bench-", dir=temporary_root()) as folder,
+    ):
         services = Services(postgres, rabbitmq, port, Path(folder))
         plain, profiled = walk(services, route, transfers), walk(services, route, transfers, profiled=True)
     for step, spent in plain.items():
-        click.echo(f"\n{step}: {spent.cpu / transfers * 1e3:.2f} ms of processor time, {spent.statements.total() / transfers:.1f} statements, "
-                   f"{spent.transactions / transfers:.1f} transactions for each transfer")
+        click.echo(
+            f"\n{step}: {spent.cpu / transfers * 1e3:.2f} ms of processor time, {spent.statements.total() / transfers:.1f} statements, "
+            f"{spent.transactions / transfers:.1f} transactions for each transfer"
+        )
         for text, times in spent.statements.most_common(top):
             click.echo(f"  {times / transfers:5.2f}  {text[:130]}")
         written = io.StringIO()

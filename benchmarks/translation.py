@@ -24,14 +24,26 @@ def figures(seconds: float) -> dict[str, float]:
     found = {"translate.compile": (time.perf_counter() - began) * 1e3}
     handover = _sample("prison", "request-JSJZ.xml")
     notice = _sample("court", "SubmitExecution-request.xml")
-    found["translate.read.prison"] = microseconds(lambda: book["prison"].read("sendData", {"ywlx": "JSJZ"}, handover, "prison.370800"), seconds)
-    found["translate.read.court"] = microseconds(lambda: book["court"].read("SubmitExecution", {}, notice, "court.370826"), seconds)
-    for name, dialect, message in (("prison", "city", _read(book, "prison", "sendData", {"ywlx": "JSJZ"}, handover, "prison.370800")),
-                                   ("court", "police", _read(book, "court", "SubmitExecution", {}, notice, "court.370826"))):
+    found["translate.read.prison"] = microseconds(
+        lambda: book["prison"].read("sendData", {"ywlx": "JSJZ"}, handover, "prison.370800"), seconds
+    )
+    found["translate.read.court"] = microseconds(
+        lambda: book["court"].read("SubmitExecution", {}, notice, "court.370826"), seconds
+    )
+    for name, dialect, message in (
+        ("prison", "city", _read(book, "prison", "sendData", {"ywlx": "JSJZ"}, handover, "prison.370800")),
+        ("court", "police", _read(book, "court", "SubmitExecution", {}, notice, "court.370826")),
+    ):
         exchange, record, sender = message
-        context = Context("bench-1", NOW, sender, "bureau.370826" if dialect == "city" else "police.370826", agencies, NOW)
+        context = Context(
+            "bench-1", NOW, sender, "bureau.370826" if dialect == "city" else "police.370826", agencies, NOW
+        )
         found[f"translate.write.{name}-to-{dialect}"] = microseconds(
-            lambda dialect=dialect, exchange=exchange, record=record, context=context: book[dialect].write(exchange, record, context), seconds)
+            lambda dialect=dialect, exchange=exchange, record=record, context=context: book[dialect].write(
+                exchange, record, context
+            ),
+            seconds,
+        )
     return found
 
 
@@ -54,7 +66,9 @@ def _sample(dialect: str, name: str) -> bytes:
     return (MAPPINGS / "dialects" / dialect / "samples" / name).read_bytes()
 
 
-def _read(book: Book, dialect: str, operation: str, parts: dict[str, str], payload: bytes, sender: str) -> tuple[str, dict[str, object], str]:
+def _read(
+    book: Book, dialect: str, operation: str, parts: dict[str, str], payload: bytes, sender: str
+) -> tuple[str, dict[str, object], str]:
     """The first record of a sample."""
     message = book[dialect].read(operation, parts, payload, sender)
     record = message.items[0].record

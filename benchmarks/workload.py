@@ -23,7 +23,8 @@ PLACES = {"rest": "370828", "soap": "370829"}
 
 #: Two documents of 1 KB, handed over once; every record names them by their content.
 DOCUMENTS = tuple(
-    (title, kind, b"%PDF-1.4\n" + (title.encode() * 60)[:1015]) for title, kind in (("刑事判决书", "判决书"), ("执行通知书", "执行通知书"))
+    (title, kind, b"%PDF-1.4\n" + (title.encode() * 60)[:1015])
+    for title, kind in (("刑事判决书", "判决书"), ("执行通知书", "执行通知书"))
 )
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -45,7 +46,9 @@ def record(number: int, place: str) -> dict[str, Any]:
     digits = f"370826{born:%Y%m%d}{number // _DAYS:03d}"
     check = "10X98765432"[sum(int(digit) * weight for digit, weight in zip(digits, _WEIGHTS, strict=True)) % 11]
     return {
-        "message": {"remarks": "现将生效法律文书及执行通知书一并送达，请依法办理接收手续，并将回执寄回本院刑事审判庭。"},
+        "message": {
+            "remarks": "现将生效法律文书及执行通知书一并送达，请依法办理接收手续，并将回执寄回本院刑事审判庭。"
+        },
         "person": {
             "name": "马丽娜·阿不都",
             "sex": {"system": "GB/T 2261.1", "code": "2"},
@@ -71,8 +74,18 @@ def record(number: int, place: str) -> dict[str, Any]:
         "sentence": {
             "offences": ["盗窃罪", "危险驾驶罪", "掩饰、隐瞒犯罪所得罪"],
             "penalties": [
-                {"offence": offence, "kind": "拘役", "term": {"months": months}, "probation": {"months": 2 * months}, "fine": fine}
-                for offence, months, fine in (("盗窃罪", 3, "3000.00"), ("危险驾驶罪", 2, "5000.00"), ("掩饰、隐瞒犯罪所得罪", 4, "12500.50"))
+                {
+                    "offence": offence,
+                    "kind": "拘役",
+                    "term": {"months": months},
+                    "probation": {"months": 2 * months},
+                    "fine": fine,
+                }
+                for offence, months, fine in (
+                    ("盗窃罪", 3, "3000.00"),
+                    ("危险驾驶罪", 2, "5000.00"),
+                    ("掩饰、隐瞒犯罪所得罪", 4, "12500.50"),
+                )
             ],
             "prohibitions": [{"text": "禁止在缓刑考验期内从事道路运输", "from": "2021-03-12", "to": "2021-11-11"}],
         },
@@ -89,7 +102,10 @@ def record(number: int, place: str) -> dict[str, Any]:
 
 def body(number: int, place: str) -> dict[str, Any]:
     """What `POST /v1/transfers` takes."""
-    documents = [{"sha256": hashlib.sha256(content).hexdigest(), "title": title, "kind": kind} for title, kind, content in DOCUMENTS]
+    documents = [
+        {"sha256": hashlib.sha256(content).hexdigest(), "title": title, "kind": kind}
+        for title, kind, content in DOCUMENTS
+    ]
     return {"exchange": EXCHANGE, "record": record(number, place), "documents": documents}
 
 

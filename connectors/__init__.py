@@ -32,8 +32,17 @@ def serve(transport: str, agency: str, options: Mapping[str, Any], folder: Path)
     """The hub's side of a contract that `agency` calls. The caller keeps it. Raises `ConfigError`."""
     module = _module(transport)
     if not hasattr(module, "service"):
-        raise ConfigError([Fault("transport.serves-nothing", "/transport", value=transport, zh=f"传输方式“{transport}”没有可由枢纽提供的契约",
-                                 en=f"the transport {transport!r} has no contract that the hub could serve")])
+        raise ConfigError(
+            [
+                Fault(
+                    "transport.serves-nothing",
+                    "/transport",
+                    value=transport,
+                    zh=f"传输方式“{transport}”没有可由枢纽提供的契约",
+                    en=f"the transport {transport!r} has no contract that the hub could serve",
+                )
+            ]
+        )
     return cast(SoapService, module.service(agency, options, folder))
 
 
@@ -55,8 +64,10 @@ def check(config_dir: Path) -> list[Finding]:
         findings += wrong
         for transport in sections or ():
             assert sections is not None
-            findings += [Finding(shown, _line(sections, fault.pointer), fault.rule, fault.zh, fault.en)
-                         for fault in check_section(transport, sections[transport], path.parent)]
+            findings += [
+                Finding(shown, _line(sections, fault.pointer), fault.rule, fault.zh, fault.en)
+                for fault in check_section(transport, sections[transport], path.parent)
+            ]
     return findings
 
 
@@ -88,5 +99,14 @@ def _module(transport: str) -> ModuleType:
         module = importlib.import_module(name)
         if hasattr(module, "connector"):
             return module
-    raise ConfigError([Fault("transport.unknown", "/transport", value=transport, zh=f"没有传输方式“{transport}”",
-                             en=f"there is no transport {transport!r}")])
+    raise ConfigError(
+        [
+            Fault(
+                "transport.unknown",
+                "/transport",
+                value=transport,
+                zh=f"没有传输方式“{transport}”",
+                en=f"there is no transport {transport!r}",
+            )
+        ]
+    )

@@ -37,8 +37,17 @@ class _Offline(Transport):
     """Reads files, refuses every address."""
 
     def _load_remote_data(self, url: str) -> NoReturn:
-        raise ConfigError([Fault("wsdl.network", "", value=url, zh=f"WSDL引用了网络地址{url}，请把该文件放在方言目录中",
-                                 en=f"the WSDL refers to the network address {url}; put that file into the dialect's folder")])
+        raise ConfigError(
+            [
+                Fault(
+                    "wsdl.network",
+                    "",
+                    value=url,
+                    zh=f"WSDL引用了网络地址{url}，请把该文件放在方言目录中",
+                    en=f"the WSDL refers to the network address {url}; put that file into the dialect's folder",
+                )
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,9 @@ class Contract:
             parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
             self._root = etree.fromstring(raw, parser, base_url=str(path))
             offline: Any = _Offline()  # type: ignore[no-untyped-call]
-            document: Any = zeep.wsdl.Document(str(path.absolute()), offline, settings=zeep.Settings(strict=True, forbid_dtd=True))
+            document: Any = zeep.wsdl.Document(
+                str(path.absolute()), offline, settings=zeep.Settings(strict=True, forbid_dtd=True)
+            )
         except OSError as problem:
             raise _broken(path, "wsdl.missing", problem.strerror or str(problem)) from problem
         except (ZeepError, etree.XMLSyntaxError, KeyError, ValueError) as problem:
@@ -97,27 +108,39 @@ class Contract:
         self._lock = threading.Lock()
 
     def _port(self, name: str, port: Any) -> Port:
-        version = next(version for version, namespace in envelope.NAMESPACES.items()
-                       if namespace == port.binding.nsmap["soap-env"])
+        version = next(
+            version for version, namespace in envelope.NAMESPACES.items() if namespace == port.binding.nsmap["soap-env"]
+        )
         operations = {}
         for operation in port.binding.all().values():
             request = operation.input.body
             response = operation.output.body if operation.output is not None else None
             rpc = operation.style == "rpc"
             operations[operation.name] = Operation(
-                name=operation.name, style=operation.style, encoded=self._encoded(port.binding.name.localname, operation.name),
-                action=operation.soapaction or "", request=request.qname.text,
+                name=operation.name,
+                style=operation.style,
+                encoded=self._encoded(port.binding.name.localname, operation.name),
+                action=operation.soapaction or "",
+                request=request.qname.text,
                 response=response.qname.text if response is not None else None,
-                request_parts=_parts(request) if rpc else (), response_parts=_parts(response) if rpc else (),
+                request_parts=_parts(request) if rpc else (),
+                response_parts=_parts(response) if rpc else (),
                 order=() if rpc else tuple(_order(request)),
-                headers={element.qname.localname: element.qname.text for _, element in operation.input.header.type.elements}
-                if operation.input.header is not None else {})
+                headers={
+                    element.qname.localname: element.qname.text for _, element in operation.input.header.type.elements
+                }
+                if operation.input.header is not None
+                else {},
+            )
         return Port(name, version, operations)
 
     def _encoded(self, binding: str, operation: str) -> bool:
         bodies: Any = self._root.xpath(
             "w:binding[@name=$binding]/w:operation[@name=$operation]/w:input/*[local-name()='body']/@use",
-            namespaces={"w": WSDL}, binding=binding, operation=operation)
+            namespaces={"w": WSDL},
+            binding=binding,
+            operation=operation,
+        )
         return list(bodies) == ["encoded"]
 
     def _types(self) -> etree.XMLSchema | None:
@@ -157,7 +180,11 @@ class Contract:
             for element in schema.iter(f"{{{XSD}}}element"):
                 form = element.get("form", schema.get("elementFormDefault", "unqualified"))
                 if name := element.get("name"):
-                    yield f"{{{target}}}{name}" if target and (form == "qualified" or element.getparent() is schema) else name
+                    yield (
+                        f"{{{target}}}{name}"
+                        if target and (form == "qualified" or element.getparent() is schema)
+                        else name
+                    )
 
     def without_unknown(self, element: etree._Element) -> etree._Element | None:
         """A copy without the elements (and what is in them) whose names the contract never heard of; None if there are none."""
@@ -172,18 +199,34 @@ class Contract:
     def port(self, name: str, pointer: str = "") -> Port:
         """A port by name. Raises `ConfigError` naming those that there are."""
         if name not in self.ports:
-            raise ConfigError([Fault("wsdl.port", pointer, value=name,
-                                     zh=f"WSDL {self.path.name}中没有端口“{name}”，只有：{'、'.join(self.ports)}",
-                                     en=f"{self.path.name} has no port {name!r}; it has {', '.join(self.ports)}")])
+            raise ConfigError(
+                [
+                    Fault(
+                        "wsdl.port",
+                        pointer,
+                        value=name,
+                        zh=f"WSDL {self.path.name}中没有端口“{name}”，只有：{'、'.join(self.ports)}",
+                        en=f"{self.path.name} has no port {name!r}; it has {', '.join(self.ports)}",
+                    )
+                ]
+            )
         return self.ports[name]
 
     def operation(self, port: Port, name: str, pointer: str = "") -> Operation:
         """An operation by name. Raises `ConfigError` naming those that there are."""
         if name not in port.operations:
-            raise ConfigError([Fault("wsdl.operation", pointer, value=name,
-                                     zh=f"WSDL {self.path.name}的端口{port.name}没有操作“{name}”，只有：{'、'.join(port.operations)}",
-                                     en=f"port {port.name} of {self.path.name} has no operation {name!r}; "
-                                        f"it has {', '.join(port.operations)}")])
+            raise ConfigError(
+                [
+                    Fault(
+                        "wsdl.operation",
+                        pointer,
+                        value=name,
+                        zh=f"WSDL {self.path.name}的端口{port.name}没有操作“{name}”，只有：{'、'.join(port.operations)}",
+                        en=f"port {port.name} of {self.path.name} has no operation {name!r}; "
+                        f"it has {', '.join(port.operations)}",
+                    )
+                ]
+            )
         return port.operations[name]
 
     def validate(self, element: etree._Element) -> list[Fault]:
@@ -229,8 +272,17 @@ class _Embedded(etree.Resolver):
 
 
 def _broken(path: Path, rule: str, why: str) -> ConfigError:
-    return ConfigError([Fault(rule, "/wsdl", value=path.name, zh=f"WSDL文件{path.name}无法使用：{why}",
-                              en=f"the WSDL {path.name} cannot be used: {why}")])
+    return ConfigError(
+        [
+            Fault(
+                rule,
+                "/wsdl",
+                value=path.name,
+                zh=f"WSDL文件{path.name}无法使用：{why}",
+                en=f"the WSDL {path.name} cannot be used: {why}",
+            )
+        ]
+    )
 
 
 def _parts(body: Any) -> tuple[Part, ...]:
@@ -256,7 +308,11 @@ def _where(root: etree._Element, path: str | None) -> etree._Element | None:
 
 #: What libxml2's kinds of schema errors mean to who wrote the record.
 _KINDS = {
-    "SCHEMAV_ELEMENT_CONTENT": ("schema.content", "此处的元素不是契约要求的", "not the content that the contract wants here"),
+    "SCHEMAV_ELEMENT_CONTENT": (
+        "schema.content",
+        "此处的元素不是契约要求的",
+        "not the content that the contract wants here",
+    ),
     "SCHEMAV_CVC_ELT_1": ("schema.root", "契约中没有这个元素", "the contract has no such element"),
     "SCHEMAV_CVC_PATTERN_VALID": ("schema.pattern", "格式不符", "not of the required pattern"),
     "SCHEMAV_CVC_ENUMERATION_VALID": ("schema.enumeration", "不是允许的值", "not one of the allowed values"),

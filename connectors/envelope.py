@@ -20,8 +20,12 @@ XSD = "http://www.w3.org/2001/XMLSchema"
 NAMESPACES = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
 MEDIA_TYPES = {"1.1": "text/xml", "1.2": "application/soap+xml"}
 #: Who a header block may name when it means the last node of the way, which the hub and its agencies are.
-FOR_US = {"", "http://schemas.xmlsoap.org/soap/actor/next", "http://www.w3.org/2003/05/soap-envelope/role/next",
-          "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver"}
+FOR_US = {
+    "",
+    "http://schemas.xmlsoap.org/soap/actor/next",
+    "http://www.w3.org/2003/05/soap-envelope/role/next",
+    "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
+}
 #: Code names of SOAP 1.2 (part 1, section 5.4.6) for those of SOAP 1.1 (section 4.4.1).
 CODES_12 = {"Client": "Sender", "Server": "Receiver"}
 FAULT_DETAIL = "urn:santong-hub:faults:v1"
@@ -29,10 +33,21 @@ FAULT_DETAIL = "urn:santong-hub:faults:v1"
 #: Encodings by the names that senders give them. GB2312 and GBK are read as GB18030, which holds both: senders declare
 #: the older names and send characters that only the newer standard has.
 ENCODINGS = {
-    "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "ascii": "utf-8",
-    "gb18030": "gb18030", "gbk": "gb18030", "gb2312": "gb18030", "gb_2312-80": "gb18030", "cp936": "gb18030",
-    "windows-936": "gb18030", "euc-cn": "gb18030", "x-gbk": "gb18030",
-    "utf-16": "utf-16", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "gb18030": "gb18030",
+    "gbk": "gb18030",
+    "gb2312": "gb18030",
+    "gb_2312-80": "gb18030",
+    "cp936": "gb18030",
+    "windows-936": "gb18030",
+    "euc-cn": "gb18030",
+    "x-gbk": "gb18030",
+    "utf-16": "utf-16",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
 }
 #: A Chinese character in UTF-8. GB18030 text that happens to be valid UTF-8 has none or one of these, by chance.
 _HAN_IN_UTF8 = re.compile(rb"[\xe4-\xe9][\x80-\xbf][\x80-\xbf]")
@@ -70,9 +85,17 @@ def decode(body: bytes, charset: str | None = None) -> str:
 def _encoding(claim: str) -> str:
     encoding = ENCODINGS.get(claim.strip("\"' ").lower())
     if encoding is None:
-        raise Malformed([Fault(
-            "encoding.unknown", "", value=claim,
-            zh=f"不支持编码“{claim}”，请使用UTF-8或GB18030", en=f"encoding {claim!r} is not supported; use UTF-8 or GB18030")])
+        raise Malformed(
+            [
+                Fault(
+                    "encoding.unknown",
+                    "",
+                    value=claim,
+                    zh=f"不支持编码“{claim}”，请使用UTF-8或GB18030",
+                    en=f"encoding {claim!r} is not supported; use UTF-8 or GB18030",
+                )
+            ]
+        )
     return encoding
 
 
@@ -101,14 +124,25 @@ def _strictly(body: bytes, encoding: str, claim: str, before: int) -> str:
 
 
 def _wrong_encoding(body: bytes, offset: int, claim: str, other: str, before: int = 0) -> Malformed:
-    shown = body[offset:offset + 8].hex(" ")
+    shown = body[offset : offset + 8].hex(" ")
     place = offset + before
-    return Malformed([Fault(
-        "encoding.wrong", "", value=shown,
-        zh=f"报文声明为{claim}，但第{place}字节起（{shown}）不是该编码"
-           + (f"；按{other}可以读出，请改正声明或按声明编码" if other else "；请按声明的编码发送"),
-        en=f"the message says {claim}, but the bytes from offset {place} ({shown}) are not"
-           + (f"; they read as {other}: declare that, or encode as declared" if other else "; encode it as declared"))])
+    return Malformed(
+        [
+            Fault(
+                "encoding.wrong",
+                "",
+                value=shown,
+                zh=f"报文声明为{claim}，但第{place}字节起（{shown}）不是该编码"
+                + (f"；按{other}可以读出，请改正声明或按声明编码" if other else "；请按声明的编码发送"),
+                en=f"the message says {claim}, but the bytes from offset {place} ({shown}) are not"
+                + (
+                    f"; they read as {other}: declare that, or encode as declared"
+                    if other
+                    else "; encode it as declared"
+                ),
+            )
+        ]
+    )
 
 
 def _drop_declaration(text: str) -> str:
@@ -126,20 +160,43 @@ def parse(text: str) -> etree._Element:
     The text was decoded before, so that no declared encoding is ever believed by the parser.
     """
     prolog = _PROLOG.match(text)
-    rest = text[prolog.end() if prolog else 0:]
+    rest = text[prolog.end() if prolog else 0 :]
     if rest.startswith("<!DOCTYPE"):
-        raise Malformed([Fault("xml.dtd", "", zh="不接受带有DTD或实体定义的XML，请去掉<!DOCTYPE>",
-                               en="XML with a DTD or entity definitions is refused; leave out <!DOCTYPE>")])
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True,
-                             remove_comments=True, remove_pis=True, encoding="utf-8")
+        raise Malformed(
+            [
+                Fault(
+                    "xml.dtd",
+                    "",
+                    zh="不接受带有DTD或实体定义的XML，请去掉<!DOCTYPE>",
+                    en="XML with a DTD or entity definitions is refused; leave out <!DOCTYPE>",
+                )
+            ]
+        )
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+        encoding="utf-8",
+    )
     try:
         return etree.fromstring(text.encode("utf-8"), parser)
     except (etree.XMLSyntaxError, UnicodeEncodeError) as problem:
         line, column = getattr(problem, "position", (0, 0))
-        raise Malformed([Fault(
-            "xml.malformed", "", xpath=f"line {line}, column {column}", value=getattr(problem, "msg", str(problem)),
-            zh=f"不是格式正确的XML：第{line}行第{column}列（{getattr(problem, 'msg', problem)}）",
-            en=f"not well-formed XML: line {line}, column {column} ({getattr(problem, 'msg', problem)})")]) from problem
+        raise Malformed(
+            [
+                Fault(
+                    "xml.malformed",
+                    "",
+                    xpath=f"line {line}, column {column}",
+                    value=getattr(problem, "msg", str(problem)),
+                    zh=f"不是格式正确的XML：第{line}行第{column}列（{getattr(problem, 'msg', problem)}）",
+                    en=f"not well-formed XML: line {line}, column {column} ({getattr(problem, 'msg', problem)})",
+                )
+            ]
+        ) from problem
 
 
 def elements(parent: etree._Element) -> Iterator[etree._Element]:
@@ -206,18 +263,30 @@ class Message:
             return None
         if self.version == "1.1":
             code = text(content, "faultcode") or ""
-            return SoapFault(tuple(code.rpartition(":")[2].split(".")), text(content, "faultstring") or "", find(content, "detail"))
-        values = [(value.text or "").strip().rpartition(":")[2] for value in content.iter(f"{{{NAMESPACES['1.2']}}}Value")]
+            return SoapFault(
+                tuple(code.rpartition(":")[2].split(".")), text(content, "faultstring") or "", find(content, "detail")
+            )
+        values = [
+            (value.text or "").strip().rpartition(":")[2] for value in content.iter(f"{{{NAMESPACES['1.2']}}}Value")
+        ]
         names = {new: old for old, new in CODES_12.items()}
-        return SoapFault(tuple(names.get(value, value) for value in values), text(content, "Reason/Text") or "", find(content, "Detail"))
+        return SoapFault(
+            tuple(names.get(value, value) for value in values),
+            text(content, "Reason/Text") or "",
+            find(content, "Detail"),
+        )
 
     def must_understand(self, known: Sequence[str]) -> list[str]:
         """Header blocks (Clark notation) that are meant for this node, must be understood and are not in `known`."""
         namespace = NAMESPACES[self.version]
         role = "actor" if self.version == "1.1" else "role"
-        return [str(block.tag) for block in self.headers
-                if block.get(f"{{{namespace}}}mustUnderstand", "0").strip() in ("1", "true")
-                and block.get(f"{{{namespace}}}{role}", "").strip() in FOR_US and block.tag not in known]
+        return [
+            str(block.tag)
+            for block in self.headers
+            if block.get(f"{{{namespace}}}mustUnderstand", "0").strip() in ("1", "true")
+            and block.get(f"{{{namespace}}}{role}", "").strip() in FOR_US
+            and block.tag not in known
+        ]
 
 
 class NoEnvelope(Exception):
@@ -259,8 +328,14 @@ def content_type(version: str, encoding: str, action: str | None = None) -> str:
     return f'{written}; action="{action}"' if version == "1.2" and action is not None else written
 
 
-def build_fault(version: str, code: str, reason: str, faults: Sequence[Fault] = (), subcode: str | None = None,
-                names: Sequence[str] = ()) -> etree._Element:
+def build_fault(
+    version: str,
+    code: str,
+    reason: str,
+    faults: Sequence[Fault] = (),
+    subcode: str | None = None,
+    names: Sequence[str] = (),
+) -> etree._Element:
     """A fault's envelope: `faultcode` … in 1.1 (section 4.4), `Code`, `Reason`, `Detail` in 1.2 (part 1, section 5.4).
 
     `names` are header blocks that were not understood; in 1.2 they are told as `NotUnderstood` (section 5.4.8).
@@ -294,7 +369,9 @@ def build_fault(version: str, code: str, reason: str, faults: Sequence[Fault] = 
     headers = []
     if version == "1.2":
         for name in names:
-            unknown = etree.Element(f"{{{namespace}}}NotUnderstood", nsmap={"soap": namespace, "h": str(etree.QName(name).namespace or "")})
+            unknown = etree.Element(
+                f"{{{namespace}}}NotUnderstood", nsmap={"soap": namespace, "h": str(etree.QName(name).namespace or "")}
+            )
             unknown.set("qname", f"h:{etree.QName(name).localname}")
             headers.append(unknown)
     return build(version, fault, headers)

@@ -29,8 +29,17 @@ class InboxConnector:
 
     def poll(self, endpoint: Endpoint, parcel: Parcel, reference: str, sessions: Sessions) -> Outcome:
         """Nothing here is decided later by a system."""
-        raise ConfigError([Fault("transport.no-poll", "/transport", value=endpoint.agency, zh="收件箱方式没有可查询的结果",
-                                 en="the inbox has nothing to ask for")])
+        raise ConfigError(
+            [
+                Fault(
+                    "transport.no-poll",
+                    "/transport",
+                    value=endpoint.agency,
+                    zh="收件箱方式没有可查询的结果",
+                    en="the inbox has nothing to ask for",
+                )
+            ]
+        )
 
     def repeat_safe(self, endpoint: Endpoint) -> bool:
         return True

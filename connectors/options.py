@@ -35,14 +35,25 @@ def _dataclass(kind: type[Any], given: Any, pointer: str, faults: list[Fault]) -
     for key in given:
         if key not in fields:
             known = ", ".join(fields)
-            faults.append(Fault("option.unknown", f"{pointer}/{key}", value=key,
-                                zh=f"没有选项“{key}”，可用的有：{known}", en=f"there is no option {key!r}; there are {known}"))
+            faults.append(
+                Fault(
+                    "option.unknown",
+                    f"{pointer}/{key}",
+                    value=key,
+                    zh=f"没有选项“{key}”，可用的有：{known}",
+                    en=f"there is no option {key!r}; there are {known}",
+                )
+            )
     values = {}
     for name, field in fields.items():
         if name in given:
             values[name] = _value(hints[name], given[name], f"{pointer}/{name}", faults)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            faults.append(Fault("option.missing", f"{pointer}/{name}", zh=f"缺少选项“{name}”", en=f"the option {name!r} is missing"))
+            faults.append(
+                Fault(
+                    "option.missing", f"{pointer}/{name}", zh=f"缺少选项“{name}”", en=f"the option {name!r} is missing"
+                )
+            )
     if any(fault.pointer.startswith(pointer + "/") for fault in faults):
         return None
     return kind(**values)
@@ -78,11 +89,17 @@ def _value(hint: Any, given: Any, pointer: str, faults: list[Fault]) -> Any:
     if hint is float and isinstance(given, int) and not isinstance(given, bool):
         return float(given)
     if not isinstance(given, hint) or (isinstance(given, bool) and hint is not bool):
-        names = {str: ("文字（带引号）", "text (quoted)"), int: ("整数", "a whole number"), float: ("数", "a number"),
-                 bool: ("true或false", "true or false")}
+        names = {
+            str: ("文字（带引号）", "text (quoted)"),
+            int: ("整数", "a whole number"),
+            float: ("数", "a number"),
+            bool: ("true或false", "true or false"),
+        }
         faults.append(_wrong(pointer, given, *names.get(hint, (str(hint), str(hint)))))
     return given
 
 
 def _wrong(pointer: str, given: Any, zh: str, en: str) -> Fault:
-    return Fault("option.type", pointer, value=given, zh=f"“{given}”不对，应为{zh}", en=f"{given!r} is wrong; wanted {en}")
+    return Fault(
+        "option.type", pointer, value=given, zh=f"“{given}”不对，应为{zh}", en=f"{given!r} is wrong; wanted {en}"
+    )

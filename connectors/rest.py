@@ -57,17 +57,29 @@ class RestConnector:
         """Tell one delivery: `parcel.payload` is the inbox item. Raises `ConfigError` for a missing address or secret."""
         told = options.read(RestOptions, endpoint.options, "/rest")
         secret = _secret(endpoint)
-        body = json.dumps({"type": EVENT, "timestamp": parcel.sent_at.isoformat(), "data": json.loads(parcel.payload)},
-                          ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        body = json.dumps(
+            {"type": EVENT, "timestamp": parcel.sent_at.isoformat(), "data": json.loads(parcel.payload)},
+            ensure_ascii=False,
+            sort_keys=True,
+            separators=(",", ":"),
+        )
         now = self._now()
         headers = {
-            "Content-Type": "application/json", "Accept": "application/json",
-            "webhook-id": parcel.message_id, "webhook-timestamp": str(int(now.timestamp())),
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "webhook-id": parcel.message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": secret.sign(parcel.message_id, now.astimezone(UTC), body),
         }
         try:
-            reply = self._wire.post(endpoint.url or "", body.encode(), headers, Deadline(endpoint.timeout),
-                                    Tls(told.ca, told.certificate, told.key), told.limit)
+            reply = self._wire.post(
+                endpoint.url or "",
+                body.encode(),
+                headers,
+                Deadline(endpoint.timeout),
+                Tls(told.ca, told.certificate, told.key),
+                told.limit,
+            )
         except NotSent as problem:
             return Outcome(OutcomeKind.LATER, "hub.not-sent", f"没有连上对方系统，通知未发出：{problem}")
         except Lost as problem:
@@ -81,21 +93,53 @@ class RestConnector:
         if status == 409:
             return Outcome(OutcomeKind.DUPLICATE, code, _detail(reply), answer=reply.body)
         if status in (408, 425, 429, 503):
-            return Outcome(OutcomeKind.LATER, code, _detail(reply) or f"对方系统暂不可用（HTTP {status}）", answer=reply.body,
-                           retry_after=reply.retry_after(self._now()))
+            return Outcome(
+                OutcomeKind.LATER,
+                code,
+                _detail(reply) or f"对方系统暂不可用（HTTP {status}）",
+                answer=reply.body,
+                retry_after=reply.retry_after(self._now()),
+            )
         if status in (401, 403, 407):
-            return Outcome(OutcomeKind.LATER, code, f"对方不认可本系统的签名或身份：请管理员检查密钥（{_detail(reply) or code}）", answer=reply.body,
-                           retry_after=AFTER_MENDING)
+            return Outcome(
+                OutcomeKind.LATER,
+                code,
+                f"对方不认可本系统的签名或身份：请管理员检查密钥（{_detail(reply) or code}）",
+                answer=reply.body,
+                retry_after=AFTER_MENDING,
+            )
         if 300 <= status < 400:
-            return Outcome(OutcomeKind.LATER, code, "对方地址要求转向，本系统不跟随：请管理员改正地址", answer=reply.body, retry_after=AFTER_MENDING)
+            return Outcome(
+                OutcomeKind.LATER,
+                code,
+                "对方地址要求转向，本系统不跟随：请管理员改正地址",
+                answer=reply.body,
+                retry_after=AFTER_MENDING,
+            )
         if 400 <= status < 500:
-            return Outcome(OutcomeKind.REFUSED, code, _detail(reply) or f"对方系统不接受（HTTP {status}）", answer=reply.body)
-        return Outcome(OutcomeKind.UNKNOWN, code, _detail(reply) or f"对方系统出错（HTTP {status}），不知是否已收到", answer=reply.body)
+            return Outcome(
+                OutcomeKind.REFUSED, code, _detail(reply) or f"对方系统不接受（HTTP {status}）", answer=reply.body
+            )
+        return Outcome(
+            OutcomeKind.UNKNOWN,
+            code,
+            _detail(reply) or f"对方系统出错（HTTP {status}），不知是否已收到",
+            answer=reply.body,
+        )
 
     def poll(self, endpoint: Endpoint, parcel: Parcel, reference: str, sessions: Sessions) -> Outcome:
         """Nothing is decided later in a way that could be asked for: a receipt comes over the hub's HTTP contract."""
-        raise ConfigError([Fault("transport.no-poll", "/transport", value=endpoint.agency, zh="REST方式没有可查询的结果",
-                                 en="REST has nothing to ask for")])
+        raise ConfigError(
+            [
+                Fault(
+                    "transport.no-poll",
+                    "/transport",
+                    value=endpoint.agency,
+                    zh="REST方式没有可查询的结果",
+                    en="REST has nothing to ask for",
+                )
+            ]
+        )
 
     def repeat_safe(self, endpoint: Endpoint) -> bool:
         """Standard Webhooks: the receiver removes duplicates by `webhook-id`."""
@@ -104,12 +148,30 @@ class RestConnector:
 
 def _secret(endpoint: Endpoint) -> Webhook:
     if not endpoint.url:
-        raise ConfigError([Fault("endpoint.url", "", value=endpoint.agency, zh=f"{endpoint.agency}没有配置地址", en=f"{endpoint.agency} has no address")])
+        raise ConfigError(
+            [
+                Fault(
+                    "endpoint.url",
+                    "",
+                    value=endpoint.agency,
+                    zh=f"{endpoint.agency}没有配置地址",
+                    en=f"{endpoint.agency} has no address",
+                )
+            ]
+        )
     try:
         return Webhook(endpoint.password or "")
     except (EmptyWebhookSecretError, binascii.Error, ValueError) as problem:
-        raise ConfigError([Fault("endpoint.secret", "", zh=f"{endpoint.agency}的密钥应为whsec_加Base64",
-                                 en=f"the secret of {endpoint.agency} must be whsec_ and base64")]) from problem
+        raise ConfigError(
+            [
+                Fault(
+                    "endpoint.secret",
+                    "",
+                    zh=f"{endpoint.agency}的密钥应为whsec_加Base64",
+                    en=f"the secret of {endpoint.agency} must be whsec_ and base64",
+                )
+            ]
+        ) from problem
 
 
 def _json(reply: Reply) -> Mapping[str, Any]:
@@ -125,7 +187,10 @@ def _receipt(reply: Reply) -> SystemReceipt | None:
     found = _json(reply).get("receipt")
     if not isinstance(found, dict) or found.get("outcome") not in ("accepted", "returned"):
         return None
-    return SystemReceipt(found["outcome"] == "accepted", *(str(found[name]) if found.get(name) else None for name in ("reason", "number")))
+    return SystemReceipt(
+        found["outcome"] == "accepted",
+        *(str(found[name]) if found.get(name) else None for name in ("reason", "number")),
+    )
 
 
 def _detail(reply: Reply) -> str | None:

@@ -266,14 +266,24 @@ class SoapService:
     check and has no effect.
     """
 
-    def __init__(self, agency: str, options: Mapping[str, object], folder: Path,
-                 now: Callable[[], datetime] = _real_time) -> None:
+    def __init__(
+        self, agency: str, options: Mapping[str, object], folder: Path, now: Callable[[], datetime] = _real_time
+    ) -> None:
         """`now` gives real UTC time. Raises `ConfigError`."""
         self.agency = agency
         self._options, self._contract = _load(options, folder)
         if self._options.serve is None:
-            raise ConfigError([Fault("option.missing", "/soap/serve", value=agency, zh=f"{agency}的方言没有serve部分，不能由枢纽提供服务",
-                                     en=f"the dialect of {agency} has no section `serve`; the hub cannot serve it")])
+            raise ConfigError(
+                [
+                    Fault(
+                        "option.missing",
+                        "/soap/serve",
+                        value=agency,
+                        zh=f"{agency}的方言没有serve部分，不能由枢纽提供服务",
+                        en=f"the dialect of {agency} has no section `serve`; the hub cannot serve it",
+                    )
+                ]
+            )
         self._serve = self._options.serve
         self._ports = {port.version: port for port in reversed(self._contract.ports.values())}
         self._now = now
@@ -291,26 +301,51 @@ class SoapService:
         guess = "1.2" if parameters[""] == envelope.MEDIA_TYPES["1.2"] else "1.1"
         guess = guess if guess in self._ports else next(iter(self._ports))
         if len(body) > self._serve.limit:
-            _refuse(guess, "soap.too-large", f"报文为{len(body)}字节，上限为{self._serve.limit}字节",
-                    f"the message has {len(body)} bytes; {self._serve.limit} are allowed", value=len(body))
+            _refuse(
+                guess,
+                "soap.too-large",
+                f"报文为{len(body)}字节，上限为{self._serve.limit}字节",
+                f"the message has {len(body)} bytes; {self._serve.limit} are allowed",
+                value=len(body),
+            )
         try:
             message = envelope.read(envelope.parse(envelope.decode(body, parameters.get("charset"))))
         except Malformed as problem:
             raise ProtocolFault(problem.faults, version=guess, status=_status(guess, "Client")) from problem
         except envelope.NoEnvelope as problem:
-            _refuse(guess, "soap.envelope", "根元素应为SOAP 1.1或1.2的Envelope，其中应有Body",
-                    "the root must be an Envelope of SOAP 1.1 or 1.2 with a Body", code="VersionMismatch", value=str(problem))
+            _refuse(
+                guess,
+                "soap.envelope",
+                "根元素应为SOAP 1.1或1.2的Envelope，其中应有Body",
+                "the root must be an Envelope of SOAP 1.1 or 1.2 with a Body",
+                code="VersionMismatch",
+                value=str(problem),
+            )
         if message.version not in self._ports:
             offered = "、".join(self._ports)
-            _refuse(guess, "soap.version", f"本服务只支持SOAP {offered}", f"this service speaks SOAP {offered} only",
-                    code="VersionMismatch", value=message.version)
+            _refuse(
+                guess,
+                "soap.version",
+                f"本服务只支持SOAP {offered}",
+                f"this service speaks SOAP {offered} only",
+                code="VersionMismatch",
+                value=message.version,
+            )
         port = self._ports[message.version]
-        unknown = message.must_understand([name for operation in port.operations.values() for name in operation.headers.values()]
-                                          + ([SECURITY] if self._options.credentials.style == "wsse-digest" else []))
+        unknown = message.must_understand(
+            [name for operation in port.operations.values() for name in operation.headers.values()]
+            + ([SECURITY] if self._options.credentials.style == "wsse-digest" else [])
+        )
         if unknown:
-            _refuse(message.version, "soap.must-understand", f"不认识标为mustUnderstand的消息头：{'、'.join(unknown)}",
-                    f"header blocks marked mustUnderstand are not understood: {', '.join(unknown)}", code="MustUnderstand",
-                    value=unknown[0], names=unknown)
+            _refuse(
+                message.version,
+                "soap.must-understand",
+                f"不认识标为mustUnderstand的消息头：{'、'.join(unknown)}",
+                f"header blocks marked mustUnderstand are not understood: {', '.join(unknown)}",
+                code="MustUnderstand",
+                value=unknown[0],
+                names=unknown,
+            )
         operation, content = self._operation(port, message)
         self._check_action(operation, message.version, named.get("soapaction"), parameters.get("action"))
         if operation.style == "document" and (faults := self._validate(content)):
@@ -325,7 +360,11 @@ class SoapService:
 
     def _validate(self, content: etree._Element) -> list[Fault]:
         faults = self._contract.validate(content)
-        if faults and self._serve.unknown_elements == "carried" and (known := self._contract.without_unknown(content)) is not None:
+        if (
+            faults
+            and self._serve.unknown_elements == "carried"
+            and (known := self._contract.without_unknown(content)) is not None
+        ):
             return faults if self._contract.validate(known) else []
         return faults
 
@@ -335,8 +374,13 @@ class SoapService:
         served = [by.request for by in by_name.values() if by.name in self._serve.operations]
         if content is None or content.tag not in served:
             found = "空" if content is None else str(content.tag)
-            return _refuse(message.version, "soap.operation", f"Body中是{found}，本服务提供的是：{'、'.join(served)}",
-                           f"the body holds {found}; this service offers {', '.join(served)}", value=found)
+            return _refuse(
+                message.version,
+                "soap.operation",
+                f"Body中是{found}，本服务提供的是：{'、'.join(served)}",
+                f"the body holds {found}; this service offers {', '.join(served)}",
+                value=found,
+            )
         return by_name[str(content.tag)], content
 
     def _check_action(self, operation: Operation, version: str, header: str | None, parameter: str | None) -> None:
@@ -348,14 +392,25 @@ class SoapService:
             return
         what = "HTTP头SOAPAction" if version == "1.1" else "Content-Type的action参数"
         en = "the HTTP header SOAPAction" if version == "1.1" else "the parameter `action` of the content type"
-        _refuse(version, "soap.action", f"{what}应为 {right}（含引号）" if version == "1.1" else f"{what}应为 {right}",
-                f"{en} must be {right}", value=said)
+        _refuse(
+            version,
+            "soap.action",
+            f"{what}应为 {right}（含引号）" if version == "1.1" else f"{what}应为 {right}",
+            f"{en} must be {right}",
+            value=said,
+        )
 
-    def _credentials(self, operation: Operation, message: envelope.Message, parts: dict[str, str],
-                     ) -> tuple[str | None, str | None, PasswordDigest | None]:
+    def _credentials(
+        self,
+        operation: Operation,
+        message: envelope.Message,
+        parts: dict[str, str],
+    ) -> tuple[str | None, str | None, PasswordDigest | None]:
         credentials = self._options.credentials
         if credentials.style == "header":
-            block = next((block for block in message.headers if block.tag == operation.headers.get(credentials.element)), None)
+            block = next(
+                (block for block in message.headers if block.tag == operation.headers.get(credentials.element)), None
+            )
             return envelope.text(block, credentials.user), envelope.text(block, credentials.password), None
         if credentials.style == "parts":
             return parts.pop(credentials.user), parts.pop(credentials.password), None
@@ -376,8 +431,13 @@ class SoapService:
             value = base64.b64decode(proof or "", validate=True)
             moment = datetime.fromisoformat(created)
         except (binascii.Error, ValueError):
-            _refuse(message.version, "wsse.malformed", "UsernameToken中的Nonce、Password应为Base64，Created应为UTC时间",
-                    "Nonce and Password of the UsernameToken must be base64, Created a UTC time", value=created)
+            _refuse(
+                message.version,
+                "wsse.malformed",
+                "UsernameToken中的Nonce、Password应为Base64，Created应为UTC时间",
+                "Nonce and Password of the UsernameToken must be base64, Created a UTC time",
+                value=created,
+            )
         self._check_fresh(message.version, nonce, created, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         return user, None, PasswordDigest(nonce, created, value)
 
@@ -385,13 +445,23 @@ class SoapService:
         leeway = timedelta(seconds=self._options.credentials.clock_skew)
         now = self._now()
         if not nonce or abs(now - moment) > leeway:
-            _refuse(version, "wsse.stale", f"Created与当前时间（{now:%Y-%m-%dT%H:%M:%SZ}）相差超过{leeway.seconds}秒，或没有Nonce",
-                    f"Created is more than {leeway.seconds} seconds from now ({now:%Y-%m-%dT%H:%M:%SZ}), or there is no nonce", value=created)
+            _refuse(
+                version,
+                "wsse.stale",
+                f"Created与当前时间（{now:%Y-%m-%dT%H:%M:%SZ}）相差超过{leeway.seconds}秒，或没有Nonce",
+                f"Created is more than {leeway.seconds} seconds from now ({now:%Y-%m-%dT%H:%M:%SZ}), or there is no nonce",
+                value=created,
+            )
         with self._lock:
             for old in [seen for seen, until in self._nonces.items() if until < now]:
                 del self._nonces[old]
             if nonce in self._nonces:
-                _refuse(version, "wsse.replayed", "Nonce已经用过，每次调用须用新的", "the nonce was used before; each call needs a fresh one")
+                _refuse(
+                    version,
+                    "wsse.replayed",
+                    "Nonce已经用过，每次调用须用新的",
+                    "the nonce was used before; each call needs a fresh one",
+                )
             self._nonces[nonce] = moment + leeway
 
     def answer(self, incoming: Incoming, payload: bytes) -> Answer:
@@ -403,13 +473,24 @@ class SoapService:
         if operation.style == "rpc" and self._options.record.carried == "part":
             text = self._options.record.declaration + envelope.without_declaration(payload.decode())
             name = self._options.record.answer or operation.response_parts[0].name
-            content = _rpc(operation.response or f"{operation.request}Response", {name: text}, operation.encoded, incoming.version)
+            content = _rpc(
+                operation.response or f"{operation.request}Response", {name: text}, operation.encoded, incoming.version
+            )
         else:
             content = envelope.parse(envelope.without_declaration(payload.decode()))
             faults = list(self._contract.validate(content)) if operation.style == "document" else []
             if content.tag != operation.response:
-                faults.insert(0, Fault("soap.answer", "", value=content.tag, xpath=envelope.place(content),
-                                       zh=f"应答应为{operation.response}", en=f"the answer must be {operation.response}"))
+                faults.insert(
+                    0,
+                    Fault(
+                        "soap.answer",
+                        "",
+                        value=content.tag,
+                        xpath=envelope.place(content),
+                        zh=f"应答应为{operation.response}",
+                        en=f"the answer must be {operation.response}",
+                    ),
+                )
             if faults:
                 raise ConfigError(faults)
         return self._answer(incoming.version, envelope.build(incoming.version, content), 200)
@@ -419,7 +500,9 @@ class SoapService:
         goes into the detail of a Client fault; `faults` (rule, place, message) go there too."""
         version = incoming.version if incoming is not None else next(iter(self._ports))
         whose = code if code in envelope.CODES_12 else "Client"
-        built = envelope.build_fault(version, whose, envelope.printable(message), faults, None if code == whose else code)
+        built = envelope.build_fault(
+            version, whose, envelope.printable(message), faults, None if code == whose else code
+        )
         return self._answer(version, built, _status(version, whose))
 
     def fault(self, error: HubError, incoming: Incoming | None = None) -> Answer:
@@ -445,10 +528,12 @@ class SoapService:
         return Answer(status, envelope.content_type(version, encoding), envelope.serialise(root, encoding))
 
 
-def _refuse(version: str, rule: str, zh: str, en: str, *, code: str = "Client", value: object = None,
-            names: Sequence[str] = ()) -> NoReturn:
-    raise ProtocolFault([Fault(rule, "", zh, en, value=value)], version=version, code=code,
-                        status=_status(version, code), names=names)
+def _refuse(
+    version: str, rule: str, zh: str, en: str, *, code: str = "Client", value: object = None, names: Sequence[str] = ()
+) -> NoReturn:
+    raise ProtocolFault(
+        [Fault(rule, "", zh, en, value=value)], version=version, code=code, status=_status(version, code), names=names
+    )
 
 
 def _status(version: str, code: str) -> int:
@@ -474,24 +559,49 @@ def _parts_of(operation: Operation, wrapper: etree._Element, message: envelope.M
     for child in envelope.elements(wrapper):
         name, place = envelope.local(child), envelope.place(child)
         if name not in wanted:
-            faults.append(Fault("soap.part-unknown", "", xpath=place, value=name, zh=f"没有参数“{name}”，应为：{'、'.join(wanted)}",
-                                en=f"there is no part {name!r}; there are {', '.join(wanted)}"))
+            faults.append(
+                Fault(
+                    "soap.part-unknown",
+                    "",
+                    xpath=place,
+                    value=name,
+                    zh=f"没有参数“{name}”，应为：{'、'.join(wanted)}",
+                    en=f"there is no part {name!r}; there are {', '.join(wanted)}",
+                )
+            )
             continue
         source = _referred(child, message)
         if source is None:
-            faults.append(Fault("soap.href", "", xpath=place, value=child.get("href"), zh=f"参数“{name}”引用的元素不存在",
-                                en=f"what the part {name!r} refers to is not there"))
+            faults.append(
+                Fault(
+                    "soap.href",
+                    "",
+                    xpath=place,
+                    value=child.get("href"),
+                    zh=f"参数“{name}”引用的元素不存在",
+                    en=f"what the part {name!r} refers to is not there",
+                )
+            )
         elif len(source):
-            faults.append(Fault("soap.part-type", "", xpath=place, value=str(source[0].tag),
-                                zh=f"参数“{name}”应为文字：请把XML作为字符串（转义或CDATA）放入", en=f"the part {name!r} must be text: "
-                                "put XML into it as a string (escaped or CDATA)"))
+            faults.append(
+                Fault(
+                    "soap.part-type",
+                    "",
+                    xpath=place,
+                    value=str(source[0].tag),
+                    zh=f"参数“{name}”应为文字：请把XML作为字符串（转义或CDATA）放入",
+                    en=f"the part {name!r} must be text: put XML into it as a string (escaped or CDATA)",
+                )
+            )
         elif source.get(f"{{{envelope.XSI}}}nil") not in ("true", "1"):
             parts[name] = source.text or ""
     named = {fault.xpath for fault in faults}
     for name in wanted:
         place = f"{envelope.place(wrapper)}/{name}"
         if name not in parts and place not in named:
-            faults.append(Fault("soap.part-missing", "", xpath=place, zh=f"缺少参数“{name}”", en=f"the part {name!r} is missing"))
+            faults.append(
+                Fault("soap.part-missing", "", xpath=place, zh=f"缺少参数“{name}”", en=f"the part {name!r} is missing")
+            )
     if faults:
         raise ProtocolFault(faults, version=message.version, status=_status(message.version, "Client"))
     return parts
@@ -513,7 +623,9 @@ def _referred(element: etree._Element, message: envelope.Message) -> etree._Elem
 
 def _rpc(name: str, parts: Mapping[str, str], encoded: bool, version: str) -> etree._Element:
     """An RPC wrapper: parts unqualified, typed where the use is encoded (SOAP 1.1, sections 5.1 and 7.1)."""
-    wrapper = etree.Element(name, nsmap={"m": str(etree.QName(name).namespace), "xsd": envelope.XSD, "xsi": envelope.XSI})
+    wrapper = etree.Element(
+        name, nsmap={"m": str(etree.QName(name).namespace), "xsd": envelope.XSD, "xsi": envelope.XSI}
+    )
     if encoded:
         wrapper.set(f"{{{envelope.NAMESPACES[version]}}}encodingStyle", ENCODING)
     for part, text in parts.items():
@@ -544,8 +656,12 @@ class _Said:
 class SoapConnector:
     """Calls agencies by SOAP as their `transport.yaml` says. One instance serves all endpoints and threads."""
 
-    def __init__(self, now: Callable[[], datetime] = _real_time, token: Callable[[int], bytes] = secrets.token_bytes,
-                 wire: Wire | None = None) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime] = _real_time,
+        token: Callable[[int], bytes] = secrets.token_bytes,
+        wire: Wire | None = None,
+    ) -> None:
         """`now` gives real UTC time (nonces), `token` unguessable bytes, `wire` sends."""
         self._now = now
         self._token = token
@@ -567,8 +683,17 @@ class SoapConnector:
         loaded, agreed = _load(endpoint.options, endpoint.folder)
         _call_options(loaded, agreed)
         if not endpoint.url:
-            raise ConfigError([Fault("endpoint.url", "", value=endpoint.agency, zh=f"{endpoint.agency}没有配置地址",
-                                     en=f"{endpoint.agency} has no address")])
+            raise ConfigError(
+                [
+                    Fault(
+                        "endpoint.url",
+                        "",
+                        value=endpoint.agency,
+                        zh=f"{endpoint.agency}没有配置地址",
+                        en=f"{endpoint.agency} has no address",
+                    )
+                ]
+            )
         try:
             return step(_Attempt(endpoint, loaded, agreed, sessions, self._wire, self._now, self._token))
         except _Ended as ended:
@@ -578,8 +703,16 @@ class SoapConnector:
 class _Attempt:
     """One call or question to one endpoint, with one deadline for all its requests."""
 
-    def __init__(self, endpoint: Endpoint, loaded: SoapOptions, agreed: Contract, sessions: Sessions, wire: Wire,
-                 now: Callable[[], datetime], token: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        loaded: SoapOptions,
+        agreed: Contract,
+        sessions: Sessions,
+        wire: Wire,
+        now: Callable[[], datetime],
+        token: Callable[[int], bytes],
+    ) -> None:
         self._endpoint = endpoint
         self._options = loaded
         self._call = _call_options(loaded, agreed)
@@ -602,13 +735,27 @@ class _Attempt:
         if self._call.session is not None:
             _put(content, operation.order, self._call.session.place, NOT_YET)
         if (upload := self._call.upload) is not None:
-            _name_uploads(upload, operation, content, [_reference(upload, attachment, NOT_YET) for attachment in parcel.attachments])
+            _name_uploads(
+                upload,
+                operation,
+                content,
+                [_reference(upload, attachment, NOT_YET) for attachment in parcel.attachments],
+            )
         if operation.style == "document":
             self._check(operation, content)
         if upload is not None:
-            _name_uploads(upload, operation, content, [self._upload(upload, parcel, attachment) for attachment in parcel.attachments])
+            _name_uploads(
+                upload,
+                operation,
+                content,
+                [self._upload(upload, parcel, attachment) for attachment in parcel.attachments],
+            )
         said = self._in_session(operation, content)
-        if upload is not None and self._resumed and envelope.text(said.record, self._call.answer.code) in upload.forgotten:
+        if (
+            upload is not None
+            and self._resumed
+            and envelope.text(said.record, self._call.answer.code) in upload.forgotten
+        ):
             for sha256 in self._resumed:
                 self._sessions.note_upload(self._endpoint.agency, parcel.delivery, sha256, "", 0)
             _end(OutcomeKind.LATER, "hub.upload-forgotten", "对方系统不再认得先前上传的附件，将重新上传", raw=said.raw)
@@ -617,17 +764,27 @@ class _Attempt:
     def _operation(self, parcel: Parcel) -> Operation:
         name = parcel.facts.get("operation", self._call.operations[0])
         if name not in self._call.operations:
-            raise ConfigError([Fault("soap.operation", "/soap/call/operations", value=name,
-                                     zh=f"transport.yaml没有允许调用操作“{name}”，只有：{'、'.join(self._call.operations)}",
-                                     en=f"transport.yaml does not let {name!r} be called; it has {', '.join(self._call.operations)}")])
+            raise ConfigError(
+                [
+                    Fault(
+                        "soap.operation",
+                        "/soap/call/operations",
+                        value=name,
+                        zh=f"transport.yaml没有允许调用操作“{name}”，只有：{'、'.join(self._call.operations)}",
+                        en=f"transport.yaml does not let {name!r} be called; it has {', '.join(self._call.operations)}",
+                    )
+                ]
+            )
         return self._contract.operation(self._port, name, "/soap/call/operations")
 
     def _parts(self, operation: Operation, parcel: Parcel, record: etree._Element) -> etree._Element:
         text = self._options.record.declaration + etree.tostring(record, encoding="unicode")
         values = {**parcel.facts, self._options.record.part: text}
         if self._options.credentials.style == "parts":
-            values |= {self._options.credentials.user: self._endpoint.user or "",
-                       self._options.credentials.password: self._endpoint.password or ""}
+            values |= {
+                self._options.credentials.user: self._endpoint.user or "",
+                self._options.credentials.password: self._endpoint.password or "",
+            }
         wanted = [part.name for part in operation.request_parts]
         if missing := [name for name in wanted if name not in values]:
             _end(OutcomeKind.REFUSED, "hub.part", f"映射没有给出参数：{'、'.join(missing)}")
@@ -636,8 +793,17 @@ class _Attempt:
     def _check(self, operation: Operation, content: etree._Element) -> None:
         faults = self._contract.validate(content)
         if content.tag != operation.request:
-            faults.insert(0, Fault("soap.operation", "", xpath=envelope.place(content), value=str(content.tag),
-                                   zh=f"记录应为{operation.request}", en=f"the record must be {operation.request}"))
+            faults.insert(
+                0,
+                Fault(
+                    "soap.operation",
+                    "",
+                    xpath=envelope.place(content),
+                    value=str(content.tag),
+                    zh=f"记录应为{operation.request}",
+                    en=f"the record must be {operation.request}",
+                ),
+            )
         if faults:
             _end(OutcomeKind.REFUSED, "hub.schema", "；".join(fault.zh for fault in faults)[:2000])
 
@@ -645,17 +811,31 @@ class _Attempt:
         outcome = _read_verdict(self._call.answer, said.record, said.raw)
         if outcome.kind is not OutcomeKind.SUBMITTED or self._call.submitted is None:
             return outcome
-        batch, row = envelope.text(said.record, self._call.submitted.answer), envelope.text(record, self._call.submitted.record)
+        batch, row = (
+            envelope.text(said.record, self._call.submitted.answer),
+            envelope.text(record, self._call.submitted.record),
+        )
         if not batch or not row:
-            return Outcome(OutcomeKind.UNKNOWN, "hub.half-answer", f"应答中没有{self._call.submitted.answer}", answer=said.raw)
+            return Outcome(
+                OutcomeKind.UNKNOWN, "hub.half-answer", f"应答中没有{self._call.submitted.answer}", answer=said.raw
+            )
         return replace(outcome, reference=f"{batch}|{row}")
 
     # ------------------------------------------------------------ asking again
     def ask(self, reference: str) -> Outcome:
         poll = self._call.poll
         if poll is None:
-            raise ConfigError([Fault("option.missing", "/soap/call/poll", value=self._endpoint.agency, zh="方言没有poll部分，无法查询结果",
-                                     en="the dialect has no section `poll`; nothing can be asked")])
+            raise ConfigError(
+                [
+                    Fault(
+                        "option.missing",
+                        "/soap/call/poll",
+                        value=self._endpoint.agency,
+                        zh="方言没有poll部分，无法查询结果",
+                        en="the dialect has no section `poll`; nothing can be asked",
+                    )
+                ]
+            )
         batch, _, key = reference.partition("|")
         operation = self._contract.operation(self._port, poll.operation, "/soap/call/poll/operation")
         content = _build(operation, {poll.reference: batch})
@@ -676,7 +856,9 @@ class _Attempt:
         for row in said.record.findall(f"{{*}}{poll.row}"):
             if (envelope.text(row, poll.key) or "").upper() == key.upper():
                 return replace(_read_verdict(poll.statuses, row, said.raw), reference=reference)
-        return Outcome(OutcomeKind.UNKNOWN, "hub.row-missing", f"批次{batch}已办结，但其中没有此人", reference, answer=said.raw)
+        return Outcome(
+            OutcomeKind.UNKNOWN, "hub.row-missing", f"批次{batch}已办结，但其中没有此人", reference, answer=said.raw
+        )
 
     # ------------------------------------------------------------ sessions
     def _in_session(self, operation: Operation, content: etree._Element, harmless: bool = False) -> _Said:
@@ -720,8 +902,13 @@ class _Attempt:
         verdict = _verdict(session.table, code or "")
         if verdict is not None:
             _end(OutcomeKind(verdict.outcome), code, message, raw=said.raw, retry_after=verdict.retry_after)
-        return _end(OutcomeKind.LATER, code or "hub.half-answer", f"登录未成功：{message}；请管理员检查账号和密码", raw=said.raw,
-                    retry_after=AFTER_MENDING)
+        return _end(
+            OutcomeKind.LATER,
+            code or "hub.half-answer",
+            f"登录未成功：{message}；请管理员检查账号和密码",
+            raw=said.raw,
+            retry_after=AFTER_MENDING,
+        )
 
     # ------------------------------------------------------------ uploads
     def _upload(self, upload: Upload, parcel: Parcel, attachment: Attachment) -> dict[str, str]:
@@ -739,9 +926,12 @@ class _Attempt:
             if turns == 0:
                 _end(OutcomeKind.LATER, "hub.upload-stuck", f"附件“{attachment.title}”上传没有进展")
             turns -= 1
-            piece = document[received:received + upload.chunk]
-            values = {upload.offset: str(received), upload.last: "true" if received + len(piece) >= len(document) else "false",
-                      upload.data: base64.b64encode(piece).decode("ascii")}
+            piece = document[received : received + upload.chunk]
+            values = {
+                upload.offset: str(received),
+                upload.last: "true" if received + len(piece) >= len(document) else "false",
+                upload.data: base64.b64encode(piece).decode("ascii"),
+            }
             if identity is not None:
                 values[upload.id] = identity
             content = _build(operation, values)
@@ -753,7 +943,9 @@ class _Attempt:
                 self._sessions.note_upload(agency, delivery, attachment.sha256, identity, received)
         return _reference(upload, attachment, identity)
 
-    def _uploaded(self, upload: Upload, said: _Said, identity: str | None, offset: int, sent: int, size: int) -> tuple[str | None, int]:
+    def _uploaded(
+        self, upload: Upload, said: _Said, identity: str | None, offset: int, sent: int, size: int
+    ) -> tuple[str | None, int]:
         """The upload id and how many bytes are there now, as the answer says."""
         code = envelope.text(said.record, upload.code) or ""
         told = envelope.text(said.record, upload.received) or ""
@@ -761,7 +953,12 @@ class _Attempt:
         if code in upload.taken:
             identity = envelope.text(said.record, upload.id) or identity
             if identity is None or there != offset + sent:
-                _end(OutcomeKind.LATER, "hub.half-answer", f"上传应答不完整：应已接收{offset + sent}字节，应答为“{told}”", raw=said.raw)
+                _end(
+                    OutcomeKind.LATER,
+                    "hub.half-answer",
+                    f"上传应答不完整：应已接收{offset + sent}字节，应答为“{told}”",
+                    raw=said.raw,
+                )
             return identity, there
         if code in upload.elsewhere and identity is not None and 0 <= there <= size:
             return identity, there
@@ -769,8 +966,13 @@ class _Attempt:
             return None, 0
         verdict = _verdict(upload.table, code) or Verdict("later")
         message = envelope.text(said.record, upload.message) or ""
-        return _end(OutcomeKind(verdict.outcome), code or "hub.half-answer", f"附件上传未成功：{message}", raw=said.raw,
-                    retry_after=verdict.retry_after)
+        return _end(
+            OutcomeKind(verdict.outcome),
+            code or "hub.half-answer",
+            f"附件上传未成功：{message}",
+            raw=said.raw,
+            retry_after=verdict.retry_after,
+        )
 
     # ------------------------------------------------------------ one request
     def _post(self, operation: Operation, content: etree._Element, harmless: bool = False) -> _Said:
@@ -782,12 +984,22 @@ class _Attempt:
         if version == "1.1":
             headers["SOAPAction"] = f'"{operation.action}"'
         try:
-            reply = self._wire.post(self._endpoint.url or "", envelope.serialise(root, call.encoding), headers, self._deadline,
-                                    Tls(call.ca, call.certificate, call.key), call.limit)
+            reply = self._wire.post(
+                self._endpoint.url or "",
+                envelope.serialise(root, call.encoding),
+                headers,
+                self._deadline,
+                Tls(call.ca, call.certificate, call.key),
+                call.limit,
+            )
         except NotSent as problem:
             _end(OutcomeKind.LATER, "hub.not-sent", f"没有连上对方系统，报文未发出：{problem}")
         except Lost as problem:
-            _end(OutcomeKind.LATER if harmless else OutcomeKind.UNKNOWN, "hub.lost", f"报文已发出，没有收到完整应答：{problem}")
+            _end(
+                OutcomeKind.LATER if harmless else OutcomeKind.UNKNOWN,
+                "hub.lost",
+                f"报文已发出，没有收到完整应答：{problem}",
+            )
         try:
             return self._open(operation, reply)
         except _Ended as ended:
@@ -799,7 +1011,10 @@ class _Attempt:
         credentials = self._options.credentials
         if credentials.style == "header":
             block = etree.Element(operation.headers[credentials.element])
-            for name, value in ((credentials.user, self._endpoint.user), (credentials.password, self._endpoint.password)):
+            for name, value in (
+                (credentials.user, self._endpoint.user),
+                (credentials.password, self._endpoint.password),
+            ):
                 etree.SubElement(block, f"{{{etree.QName(block).namespace}}}{name}").text = value or ""
             return [block]
         if credentials.style == "wsse-digest":
@@ -841,7 +1056,9 @@ class _Attempt:
         part = content.find(f"{{*}}{self._options.record.answer or operation.response_parts[0].name}")
         source = _referred(part, message) if part is not None else None
         try:
-            return _Said(envelope.parse(envelope.without_declaration("" if source is None else source.text or "")), reply.body)
+            return _Said(
+                envelope.parse(envelope.without_declaration("" if source is None else source.text or "")), reply.body
+            )
         except Malformed as problem:
             _end(OutcomeKind.UNKNOWN, "hub.half-answer", f"应答中的XML文本无法读取：{problem}", raw=reply.body)
 
@@ -854,27 +1071,58 @@ class _Attempt:
             verdict = verdict or _verdict(told.codes, name)
         if verdict is None:
             # What the receiver says is the sender's was not taken (SOAP 1.1, section 4.4.1); of its own fault nobody knows.
-            verdict = Verdict("refused" if fault.codes[:1] in (("Client",), ("MustUnderstand",), ("VersionMismatch",)) else "unknown")
-        return Outcome(OutcomeKind(verdict.outcome), code or ".".join(fault.codes), message, answer=raw, retry_after=verdict.retry_after)
+            verdict = Verdict(
+                "refused" if fault.codes[:1] in (("Client",), ("MustUnderstand",), ("VersionMismatch",)) else "unknown"
+            )
+        return Outcome(
+            OutcomeKind(verdict.outcome),
+            code or ".".join(fault.codes),
+            message,
+            answer=raw,
+            retry_after=verdict.retry_after,
+        )
 
 
 def _by_status(reply: Reply, why: str, repeat_safe: bool) -> Outcome:
     """What an HTTP answer without an envelope means."""
     status, code = reply.status, f"http.{reply.status}"
     if status in (401, 403, 407):
-        return Outcome(OutcomeKind.LATER, code, "对方网关拒绝了本系统的身份：请管理员检查账号、证书和白名单", answer=reply.body, retry_after=AFTER_MENDING)
+        return Outcome(
+            OutcomeKind.LATER,
+            code,
+            "对方网关拒绝了本系统的身份：请管理员检查账号、证书和白名单",
+            answer=reply.body,
+            retry_after=AFTER_MENDING,
+        )
     if 300 <= status < 400 or status in (404, 405, 410):
-        return Outcome(OutcomeKind.LATER, code, f"对方地址不提供此服务（HTTP {status}）：请管理员检查地址", answer=reply.body,
-                       retry_after=AFTER_MENDING)
+        return Outcome(
+            OutcomeKind.LATER,
+            code,
+            f"对方地址不提供此服务（HTTP {status}）：请管理员检查地址",
+            answer=reply.body,
+            retry_after=AFTER_MENDING,
+        )
     if status in (408, 429, 503) or (status in (502, 504) and repeat_safe):
-        return Outcome(OutcomeKind.LATER, code, f"对方系统暂不可用（HTTP {status}）", answer=reply.body, retry_after=reply.retry_after())
+        return Outcome(
+            OutcomeKind.LATER,
+            code,
+            f"对方系统暂不可用（HTTP {status}）",
+            answer=reply.body,
+            retry_after=reply.retry_after(),
+        )
     if status in (502, 504):
-        return Outcome(OutcomeKind.UNKNOWN, code, f"网关没有等到对方系统的应答（HTTP {status}），不知是否已送达", answer=reply.body)
+        return Outcome(
+            OutcomeKind.UNKNOWN, code, f"网关没有等到对方系统的应答（HTTP {status}），不知是否已送达", answer=reply.body
+        )
     if 400 <= status < 500:
         return Outcome(OutcomeKind.REFUSED, code, f"对方系统不接受此请求（HTTP {status}）", answer=reply.body)
     shown = "网页" if "html" in reply.media_type else "无法读取的内容"
-    return Outcome(OutcomeKind.UNKNOWN, code if status >= 300 else "hub.unreadable", f"应答是{shown}（HTTP {status}）{why[:300]}",
-                   answer=reply.body)
+    return Outcome(
+        OutcomeKind.UNKNOWN,
+        code if status >= 300 else "hub.unreadable",
+        f"应答是{shown}（HTTP {status}）{why[:300]}",
+        answer=reply.body,
+    )
 
 
 def _read_verdict(reading: Reading, record: etree._Element, raw: bytes) -> Outcome:
@@ -887,11 +1135,15 @@ def _read_verdict(reading: Reading, record: etree._Element, raw: bytes) -> Outco
     verdict = _verdict(reading.table, code) or _said(reading.otherwise)
     receipt = None
     if verdict.receipt is not None:
-        receipt = SystemReceipt(verdict.receipt == "accepted", None if verdict.receipt == "accepted" else message, number)
+        receipt = SystemReceipt(
+            verdict.receipt == "accepted", None if verdict.receipt == "accepted" else message, number
+        )
     return Outcome(OutcomeKind(verdict.outcome), code, message, number, receipt, raw, verdict.retry_after)
 
 
-def _end(kind: OutcomeKind, code: str | None, message: str, raw: bytes = b"", retry_after: float | None = None) -> NoReturn:
+def _end(
+    kind: OutcomeKind, code: str | None, message: str, raw: bytes = b"", retry_after: float | None = None
+) -> NoReturn:
     raise _Ended(Outcome(kind, code, message, answer=raw, retry_after=retry_after))
 
 
@@ -908,7 +1160,11 @@ def _record(parcel: Parcel) -> etree._Element:
         if found is None:
             continue
         if found.group(1) not in by_hash:
-            _end(OutcomeKind.REFUSED, "hub.attachment", f"{envelope.place(element)}引用的文书不在附件中：{found.group(1)}")
+            _end(
+                OutcomeKind.REFUSED,
+                "hub.attachment",
+                f"{envelope.place(element)}引用的文书不在附件中：{found.group(1)}",
+            )
         element.text = base64.b64encode(_opened(by_hash[found.group(1)])).decode("ascii")
     return record
 
@@ -917,10 +1173,14 @@ def _opened(attachment: Attachment) -> bytes:
     try:
         return attachment.open()
     except Exception as problem:  # whatever the document store says: nothing was sent, so it can be tried again
-        raise _Ended(Outcome(OutcomeKind.LATER, "hub.attachment", f"附件“{attachment.title}”暂时读不出：{problem}")) from problem
+        raise _Ended(
+            Outcome(OutcomeKind.LATER, "hub.attachment", f"附件“{attachment.title}”暂时读不出：{problem}")
+        ) from problem
 
 
-def _name_uploads(upload: Upload, operation: Operation, content: etree._Element, references: Sequence[Mapping[str, str]]) -> None:
+def _name_uploads(
+    upload: Upload, operation: Operation, content: etree._Element, references: Sequence[Mapping[str, str]]
+) -> None:
     """Let the record name these uploads, where the schema's sequence wants it, instead of any that it named before."""
     for named in content.findall(f"{{*}}{upload.reference}"):
         content.remove(named)
@@ -935,7 +1195,11 @@ def _reference(upload: Upload, attachment: Attachment, identity: str) -> dict[st
     stem, dot, suffix = attachment.title.rpartition(".")
     known = bool(dot and stem and 1 <= len(suffix) <= 5 and suffix.isascii() and suffix.isalnum())
     extension = suffix.lower() if known else (_TYPES.guess_extension(attachment.media_type) or ".bin")[1:]
-    values = {"upload": identity, "file-name": attachment.title if known else f"{attachment.title}.{extension}", "extension": extension}
+    values = {
+        "upload": identity,
+        "file-name": attachment.title if known else f"{attachment.title}.{extension}",
+        "extension": extension,
+    }
     return {name: values[what] for name, what in upload.fields.items()}
 
 
@@ -956,7 +1220,7 @@ def _build(operation: Operation, values: Mapping[str, str]) -> etree._Element:
 def _put(parent: etree._Element, order: Sequence[str], local: str, text: str | None) -> etree._Element:
     """Insert a child where the schema's sequence wants it: before the first that must come after it."""
     name = next(name for name in order if etree.QName(name).localname == local)
-    later = set(order[order.index(name) + 1:])
+    later = set(order[order.index(name) + 1 :])
     element = etree.Element(name)
     element.text = text
     for place, child in enumerate(parent):
@@ -986,14 +1250,32 @@ def _load(given: Mapping[str, object], folder: Path | None) -> tuple[SoapOptions
             _read.clear()
         _read[id(given)] = (given, loaded)
     if folder is None:
-        raise ConfigError([Fault("option.folder", "/soap/wsdl", zh="SOAP需要方言目录（WSDL在其中）", en="SOAP needs the dialect's folder, where the WSDL lies")])
+        raise ConfigError(
+            [
+                Fault(
+                    "option.folder",
+                    "/soap/wsdl",
+                    zh="SOAP需要方言目录（WSDL在其中）",
+                    en="SOAP needs the dialect's folder, where the WSDL lies",
+                )
+            ]
+        )
     return loaded, contract(folder / loaded.wsdl)
 
 
 def _call_options(loaded: SoapOptions, agreed: Contract) -> Call:
     if loaded.call is None:
-        raise ConfigError([Fault("option.missing", "/soap/call", value=agreed.path.name, zh="方言没有call部分，不能调用对方",
-                                 en="the dialect has no section `call`; its agencies cannot be called")])
+        raise ConfigError(
+            [
+                Fault(
+                    "option.missing",
+                    "/soap/call",
+                    value=agreed.path.name,
+                    zh="方言没有call部分，不能调用对方",
+                    en="the dialect has no section `call`; its agencies cannot be called",
+                )
+            ]
+        )
     return loaded.call
 
 
@@ -1012,7 +1294,10 @@ def check(given: Mapping[str, object], folder: Path | None) -> list[Fault]:
     try:
         loaded, agreed = _load(given, folder)
     except ConfigError as problem:
-        return [replace(fault, pointer="/soap/wsdl") if fault.rule.startswith("wsdl.") else fault for fault in problem.faults]
+        return [
+            replace(fault, pointer="/soap/wsdl") if fault.rule.startswith("wsdl.") else fault
+            for fault in problem.faults
+        ]
     faults = _check_encoding(loaded)
     ports: list[Port] = list(agreed.ports.values())
     if loaded.serve is not None:
@@ -1046,57 +1331,118 @@ def _caught(agreed: Contract, port: Port, name: str, pointer: str) -> list[Fault
 
 
 def _check_encoding(loaded: SoapOptions) -> list[Fault]:
-    said = [(part.encoding, f"/soap/{name}/encoding") for name, part in (("serve", loaded.serve), ("call", loaded.call)) if part is not None]
-    return [Fault("encoding.unknown", pointer, value=name, zh=f"不支持编码“{name}”，请用UTF-8或GB18030", en=f"encoding {name!r} is not supported; use UTF-8 or GB18030")
-            for name, pointer in said if name.lower() not in envelope.ENCODINGS]
+    said = [
+        (part.encoding, f"/soap/{name}/encoding")
+        for name, part in (("serve", loaded.serve), ("call", loaded.call))
+        if part is not None
+    ]
+    return [
+        Fault(
+            "encoding.unknown",
+            pointer,
+            value=name,
+            zh=f"不支持编码“{name}”，请用UTF-8或GB18030",
+            en=f"encoding {name!r} is not supported; use UTF-8 or GB18030",
+        )
+        for name, pointer in said
+        if name.lower() not in envelope.ENCODINGS
+    ]
 
 
 def _check_tables(call: Call) -> list[Fault]:
     """Bare verdicts are words of `OutcomeKind`, which the options' types cannot say for a choice of two."""
     tables: list[tuple[str, Mapping[str, Verdict | str]]] = [
-        ("answer/table", call.answer.table), ("answer", {"otherwise": call.answer.otherwise}),
-        ("faults/table", call.faults.table), ("faults/reasons", call.faults.reasons), ("faults/codes", call.faults.codes)]
+        ("answer/table", call.answer.table),
+        ("answer", {"otherwise": call.answer.otherwise}),
+        ("faults/table", call.faults.table),
+        ("faults/reasons", call.faults.reasons),
+        ("faults/codes", call.faults.codes),
+    ]
     for name, part in (("session", call.session), ("upload", call.upload), ("poll", call.poll)):
         if part is not None:
             tables.append((f"{name}/table", part.table))
     if call.poll is not None:
         tables.append(("poll/statuses/table", call.poll.statuses.table))
     kinds = [kind.value for kind in OutcomeKind]
-    return [Fault("option.type", f"/soap/call/{place}/{code}", value=said, zh=f"“{said}”不对，应为以下之一：{', '.join(kinds)}",
-                  en=f"{said!r} is wrong; wanted one of {', '.join(kinds)}")
-            for place, table in tables for code, said in table.items() if isinstance(said, str) and said not in kinds]
+    return [
+        Fault(
+            "option.type",
+            f"/soap/call/{place}/{code}",
+            value=said,
+            zh=f"“{said}”不对，应为以下之一：{', '.join(kinds)}",
+            en=f"{said!r} is wrong; wanted one of {', '.join(kinds)}",
+        )
+        for place, table in tables
+        for code, said in table.items()
+        if isinstance(said, str) and said not in kinds
+    ]
 
 
 def _check_elements(call: Call, port: Port) -> list[Fault]:
     """Element names that the options put into requests must be in the schema."""
     wanted: list[tuple[str, str, str]] = []
     if (session := call.session) is not None:
-        wanted += [(session.operation, session.user, "session/user"), (session.operation, session.password, "session/password")]
+        wanted += [
+            (session.operation, session.user, "session/user"),
+            (session.operation, session.password, "session/password"),
+        ]
         named = [*call.operations, *(part.operation for part in (call.upload, call.poll) if part is not None)]
         wanted += [(name, session.place, "session/place") for name in named]
     if (upload := call.upload) is not None:
-        wanted += [(upload.operation, getattr(upload, name), f"upload/{name}") for name in ("id", "offset", "last", "data")]
+        wanted += [
+            (upload.operation, getattr(upload, name), f"upload/{name}") for name in ("id", "offset", "last", "data")
+        ]
         wanted += [(name, upload.reference, "upload/reference") for name in call.operations]
     if call.poll is not None:
         wanted.append((call.poll.operation, call.poll.reference, "poll/reference"))
-    return [Fault("wsdl.element", f"/soap/call/{place}", value=element, zh=f"WSDL的操作{operation}中没有元素“{element}”",
-                  en=f"the operation {operation} of the WSDL has no element {element!r}")
-            for operation, element, place in wanted
-            if element not in {etree.QName(name).localname for name in port.operations[operation].order}]
+    return [
+        Fault(
+            "wsdl.element",
+            f"/soap/call/{place}",
+            value=element,
+            zh=f"WSDL的操作{operation}中没有元素“{element}”",
+            en=f"the operation {operation} of the WSDL has no element {element!r}",
+        )
+        for operation, element, place in wanted
+        if element not in {etree.QName(name).localname for name in port.operations[operation].order}
+    ]
 
 
 def _check_credentials(loaded: SoapOptions, ports: Sequence[Port]) -> list[Fault]:
     credentials, faults = loaded.credentials, []
     operations = [operation for port in ports for operation in port.operations.values()]
     if credentials.style == "header" and any(credentials.element not in operation.headers for operation in operations):
-        faults.append(Fault("wsdl.header", "/soap/credentials/element", value=credentials.element,
-                            zh=f"WSDL没有消息头“{credentials.element}”", en=f"the WSDL has no header block {credentials.element!r}"))
+        faults.append(
+            Fault(
+                "wsdl.header",
+                "/soap/credentials/element",
+                value=credentials.element,
+                zh=f"WSDL没有消息头“{credentials.element}”",
+                en=f"the WSDL has no header block {credentials.element!r}",
+            )
+        )
     parts = {part.name for operation in operations for part in operation.request_parts}
-    wanted = [("credentials/user", credentials.user), ("credentials/password", credentials.password)] if credentials.style == "parts" else []
+    wanted = (
+        [("credentials/user", credentials.user), ("credentials/password", credentials.password)]
+        if credentials.style == "parts"
+        else []
+    )
     if loaded.record.carried == "part":
         wanted.append(("record/part", loaded.record.part))
-    faults += [Fault("wsdl.part", f"/soap/{place}", value=name, zh=f"WSDL没有参数“{name}”", en=f"the WSDL has no part {name!r}")
-               for place, name in wanted if name not in parts]
+    faults += [
+        Fault(
+            "wsdl.part", f"/soap/{place}", value=name, zh=f"WSDL没有参数“{name}”", en=f"the WSDL has no part {name!r}"
+        )
+        for place, name in wanted
+        if name not in parts
+    ]
     if credentials.style == "login" and loaded.call is not None and loaded.call.session is None:
-        faults.append(Fault("option.missing", "/soap/call/session", zh="login方式需要session部分", en="the style `login` needs a section `session`"))
+        faults.append(
+            Fault(
+                "option.missing",
+                "/soap/call/session",
+                zh="login方式需要session部分",
+                en="the style `login` needs a section `session`",
+            )
+        )
     return faults

@@ -209,8 +209,15 @@ class Wire:
         for kept in self._kept.__dict__.pop("by_endpoint", {}).values():
             kept.session.close()
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline, tls: Tls | None = None,
-             limit: int = ANSWER_LIMIT) -> Reply:
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        tls: Tls | None = None,
+        limit: int = ANSWER_LIMIT,
+    ) -> Reply:
         """POST and read the whole answer (at most `limit` bytes after decoding) before the deadline.
 
         Raises `NotSent` when nothing was written, `Lost` when something was and no whole answer came.
@@ -221,14 +228,22 @@ class Wire:
         kept = self._session(url, tls or Tls())
         _call.deadline, _call.sent = deadline, False
         try:
-            with kept.session.post(url, data=body, stream=True, allow_redirects=False, timeout=(min(left, CONNECT), left),
-                                   headers={"Accept-Encoding": "identity", "User-Agent": "santong-hub", **headers}) as answer:
+            with kept.session.post(
+                url,
+                data=body,
+                stream=True,
+                allow_redirects=False,
+                timeout=(min(left, CONNECT), left),
+                headers={"Accept-Encoding": "identity", "User-Agent": "santong-hub", **headers},
+            ) as answer:
                 content = bytearray()
                 for chunk in answer.iter_content(65536):
                     content += chunk
                     if len(content) > limit:
                         raise Lost(f"the answer is longer than {limit} bytes")
-                return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, bytes(content))
+                return Reply(
+                    answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, bytes(content)
+                )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as problem:
             raise (Lost if _call.sent else NotSent)(_why(problem)) from problem
         except ValueError as problem:  # an address that cannot be parsed at all
@@ -244,8 +259,11 @@ def _why(problem: BaseException) -> str:
     while id(problem) not in seen:
         seen.add(id(problem))
         inner = getattr(problem, "reason", None)
-        inner = inner if isinstance(inner, BaseException) else next(
-            (arg for arg in problem.args if isinstance(arg, BaseException)), None) or problem.__cause__
+        inner = (
+            inner
+            if isinstance(inner, BaseException)
+            else next((arg for arg in problem.args if isinstance(arg, BaseException)), None) or problem.__cause__
+        )
         if inner is None:
             break
         problem = inner

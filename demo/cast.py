@@ -18,7 +18,13 @@ from typing import Any
 import requests
 
 #: Which agency each simulated system belongs to.
-SYSTEMS = {"prison": "prison.370800", "court": "court.370826", "police": "police.370826", "city": "bureau.370826", "rest": "bureau.370828"}
+SYSTEMS = {
+    "prison": "prison.370800",
+    "court": "court.370826",
+    "police": "police.370826",
+    "city": "bureau.370826",
+    "rest": "bureau.370828",
+}
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 3.0  # seconds until a system that was asked to stop is made to
 
@@ -61,7 +67,9 @@ class Actor:
         requests.post(f"{self.control}/faults", json={"fault": name, **options}, timeout=10).raise_for_status()
 
     def policy(self, receipt: str, reason: str | None = None) -> None:
-        requests.post(f"{self.control}/policy", json={"receipt": receipt, "reason": reason}, timeout=10).raise_for_status()
+        requests.post(
+            f"{self.control}/policy", json={"receipt": receipt, "reason": reason}, timeout=10
+        ).raise_for_status()
 
     def journal(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = requests.get(f"{self.control}/journal", timeout=10).json()["entries"]
@@ -81,8 +89,13 @@ class State:
 
     def save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        found = {"port": self.port, "actors": {name: asdict(actor) for name, actor in self.actors.items()}, "clients": self.clients,
-                 "steps": self.steps, "cast": self.cast}
+        found = {
+            "port": self.port,
+            "actors": {name: asdict(actor) for name, actor in self.actors.items()},
+            "clients": self.clients,
+            "steps": self.steps,
+            "cast": self.cast,
+        }
         side = self.path.with_suffix(".new")
         with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
             json.dump(found, out, ensure_ascii=False, indent=1)
@@ -118,17 +131,37 @@ class Launched:
             for line in _lines(self.said, self.before):
                 if line.startswith('{"ready"'):
                     ready = json.loads(line)
-                    return Actor(self.system, SYSTEMS[self.system], self.process.pid, ready["url"], ready["port"], self.user, self.password)
+                    return Actor(
+                        self.system,
+                        SYSTEMS[self.system],
+                        self.process.pid,
+                        ready["url"],
+                        ready["port"],
+                        self.user,
+                        self.password,
+                    )
             if ended:
                 break
             time.sleep(0.02)
         _end([self.process.pid])
         command = shlex.join(str(part) for part in self.process.args[4:6])  # type: ignore[index]
-        raise CastFailed(f"{self.system}: {command} did not start; see {self.said}:\n{self.said.read_text(errors='replace')[-800:]}")
+        raise CastFailed(
+            f"{self.system}: {command} did not start; see {self.said}:\n{self.said.read_text(errors='replace')[-800:]}"
+        )
 
 
-def launch(system: str, folder: Path, *, hub: str, user: str, password: str, hub_user: str, hub_password: str,
-           command: str | None = None, port: int = 0) -> Launched:
+def launch(
+    system: str,
+    folder: Path,
+    *,
+    hub: str,
+    user: str,
+    password: str,
+    hub_user: str,
+    hub_password: str,
+    command: str | None = None,
+    port: int = 0,
+) -> Launched:
     """Start one simulated system in a session of its own, so that it outlives the hub.
 
     It writes its process id down before it becomes the program, so that it is found again even when the hub dies in
@@ -138,13 +171,35 @@ def launch(system: str, folder: Path, *, hub: str, user: str, password: str, hub
     data.mkdir(parents=True, exist_ok=True)
     _end(_left_over(data))
     program = shlex.split(command) if command else [sys.executable, "-m", "simulators", system]
-    arguments = ["--agency", SYSTEMS[system], "--port", str(port), "--data", str(data), "--hub", hub, "--user", user, "--password", password,
-                 "--hub-user", hub_user, "--hub-password", hub_password]
+    arguments = [
+        "--agency",
+        SYSTEMS[system],
+        "--port",
+        str(port),
+        "--data",
+        str(data),
+        "--hub",
+        hub,
+        "--user",
+        user,
+        "--password",
+        password,
+        "--hub-user",
+        hub_user,
+        "--hub-password",
+        hub_password,
+    ]
     said = data / "output.log"
     before = said.stat().st_size if said.exists() else 0
     with said.open("ab") as out:
-        process = subprocess.Popen(["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(data / "pid"), *program, *arguments], stdout=out, stderr=out,
-                                   stdin=subprocess.DEVNULL, start_new_session=True, cwd=Path(__file__).resolve().parent.parent)
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(data / "pid"), *program, *arguments],
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=Path(__file__).resolve().parent.parent,
+        )
     return Launched(system, process, said, before, user, password)
 
 

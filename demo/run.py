@@ -42,16 +42,37 @@ SCHEDULE = Schedule(retry=(0.2, 0.4, 0.8, 1.5), attempts=40, poll=(0.2, 0.4), ji
 DECIDED_BY_PERSON = ("unknown", "parked")
 
 
-def run(settings: Settings, *, resume: bool, stay: bool, port: int, commands: dict[str, str], pace: float, as_json: bool, language: str) -> int:
+def run(
+    settings: Settings,
+    *,
+    resume: bool,
+    stay: bool,
+    port: int,
+    commands: dict[str, str],
+    pace: float,
+    as_json: bool,
+    language: str,
+) -> int:
     """The whole demo. Returns the exit code."""
     logging.basicConfig(level=logging.ERROR)
     folder = settings.data_dir / "demo"
-    settings = replace(settings, data_dir=folder, secrets_dir=folder / "secrets", schema=SCHEMA, queue_prefix="demo.",
-                       database_url=settings.database_url if "sqlite" not in settings.database_url else f"sqlite:///{folder / 'hub.sqlite'}")
+    settings = replace(
+        settings,
+        data_dir=folder,
+        secrets_dir=folder / "secrets",
+        schema=SCHEMA,
+        queue_prefix="demo.",
+        database_url=settings.database_url
+        if "sqlite" not in settings.database_url
+        else f"sqlite:///{folder / 'hub.sqlite'}",
+    )
     state = State.found(folder / "state.json")
     if not resume or state is None:
         if resume:
-            print("没有可以继续的演示，从头开始" if language == "zh" else "there is nothing to resume; starting afresh", file=sys.stderr)
+            print(
+                "没有可以继续的演示，从头开始" if language == "zh" else "there is nothing to resume; starting afresh",
+                file=sys.stderr,
+            )
         state = _afresh(settings, folder, port)
     settings = replace(settings, port=state.port, public_url=f"http://127.0.0.1:{state.port}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that nobody is left on the stage
@@ -152,8 +173,19 @@ def _cast(hub: Hub, state: State, folder: Path, url: str, commands: dict[str, st
         client = state.clients[actor.agency]
         kind = "soap" if hub.agencies[actor.agency].speaks is not None else "client"
         names = {"soap": ("soap_user", "soap_password"), "client": ("client_id", "client_secret")}[kind]
-        launched.append(cast.launch(system, folder, hub=url, user=actor.user, password=actor.password, command=commands.get(system), port=actor.port,
-                                    hub_user=client[names[0]], hub_password=client[names[1]]))
+        launched.append(
+            cast.launch(
+                system,
+                folder,
+                hub=url,
+                user=actor.user,
+                password=actor.password,
+                command=commands.get(system),
+                port=actor.port,
+                hub_user=client[names[0]],
+                hub_password=client[names[1]],
+            )
+        )
     for one in launched:
         state.actors[one.system] = one.ready()
     state.save()
@@ -181,7 +213,9 @@ class _Server:
     """The hub's HTTP side in a thread."""
 
     def __init__(self, settings: Settings, hub: Hub) -> None:
-        config = uvicorn.Config(create_app(hub, [console(hub)]), host="127.0.0.1", port=settings.port, log_level="error", access_log=False)
+        config = uvicorn.Config(
+            create_app(hub, [console(hub)]), host="127.0.0.1", port=settings.port, log_level="error", access_log=False
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 
@@ -200,8 +234,14 @@ class _Server:
 
 def _stay(settings: Settings, language: str) -> None:
     url = settings.public_url
-    print((f"\n枢纽仍在运行（Ctrl+C结束）\n  页面：{url}/console\n  接口文档：{url}/docs" if language == "zh"
-           else f"\nthe hub keeps running (Ctrl+C ends it)\n  pages: {url}/console\n  contract: {url}/docs"), flush=True)
+    print(
+        (
+            f"\n枢纽仍在运行（Ctrl+C结束）\n  页面：{url}/console\n  接口文档：{url}/docs"
+            if language == "zh"
+            else f"\nthe hub keeps running (Ctrl+C ends it)\n  pages: {url}/console\n  contract: {url}/docs"
+        ),
+        flush=True,
+    )
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -241,13 +281,22 @@ class Teller:
             name = self._hub.agency_name(person["holder"], self._language)
             path = " → ".join(self._hub.agency_name(h["holder"], self._language) for h in person["history"])
             since = person["since"][:10]
-            print(f"   {person['name']}：{name}（自{since}；{path}）" if zh else f"   {person['name']}: {name} (since {since}; {path})")
+            print(
+                f"   {person['name']}：{name}（自{since}；{path}）"
+                if zh
+                else f"   {person['name']}: {name} (since {since}; {path})"
+            )
         for open_one in ending["open"]:
             state = words.status(open_one["status"], self._language)
-            print(f"   ！{open_one['name']} → {self._hub.agency_name(open_one['recipient'], self._language)}（{open_one['exchange']}）：{state}")
+            print(
+                f"   ！{open_one['name']} → {self._hub.agency_name(open_one['recipient'], self._language)}（{open_one['exchange']}）：{state}"
+            )
         total, refused = ending["deliveries"], ending["refused"]
-        print(f"   共{total}件投递，{len(ending['open'])}件待人工处理；门口拒收{refused}件" if zh
-              else f"   {total} deliveries, {len(ending['open'])} need a person; {refused} refused at the door")
+        print(
+            f"   共{total}件投递，{len(ending['open'])}件待人工处理；门口拒收{refused}件"
+            if zh
+            else f"   {total} deliveries, {len(ending['open'])} need a person; {refused} refused at the door"
+        )
 
 
 def _ending(hub: Hub) -> dict[str, Any]:
@@ -255,21 +304,54 @@ def _ending(hub: Hub) -> dict[str, Any]:
     persons = []
     for person in queries.everybody(hub):
         standing = queries.responsibility(hub, None, person["person"])
-        persons.append({"name": person["name"], "holder": standing["holder"], "since": standing["since"], "in_transit": standing["in_transit"],
-                        "dispute": standing["dispute"], "history": [{"holder": h["holder"], "exchange": h["cause"]["exchange"]} for h in standing["history"]]})
+        persons.append(
+            {
+                "name": person["name"],
+                "holder": standing["holder"],
+                "since": standing["since"],
+                "in_transit": standing["in_transit"],
+                "dispute": standing["dispute"],
+                "history": [{"holder": h["holder"], "exchange": h["cause"]["exchange"]} for h in standing["history"]],
+            }
+        )
     items = queries.transfers(hub, None, {}, 1000)["items"]
-    reached = sorted((item["exchange"], item["label"] or "", item["sender"], d["recipient"], d["role"], d["status"])
-                     for item in items for d in item["deliveries"])
-    open_ones = [{"exchange": e, "name": n, "sender": s, "recipient": r, "status": status}
-                 for e, n, s, r, _, status in reached if status in (*DECIDED_BY_PERSON, "waiting")]
-    return {"persons": persons, "deliveries": len(reached), "reached": reached, "open": open_ones,
-            "refused": len(queries.refusals(hub, 1000)), "transfers": len(items)}
+    reached = sorted(
+        (item["exchange"], item["label"] or "", item["sender"], d["recipient"], d["role"], d["status"])
+        for item in items
+        for d in item["deliveries"]
+    )
+    open_ones = [
+        {"exchange": e, "name": n, "sender": s, "recipient": r, "status": status}
+        for e, n, s, r, _, status in reached
+        if status in (*DECIDED_BY_PERSON, "waiting")
+    ]
+    return {
+        "persons": persons,
+        "deliveries": len(reached),
+        "reached": reached,
+        "open": open_ones,
+        "refused": len(queries.refusals(hub, 1000)),
+        "transfers": len(items),
+    }
 
 
 def _journals(state: State) -> dict[str, Any]:
     """What each simulated system took, by message id: nothing may be there twice under two ids."""
     found = {}
     for system, actor in state.actors.items():
-        taken = [entry for entry in actor.journal() if entry.get("outcome") in ("accepted", "duplicate") and entry.get("operation") not in ("login", "query", "upload", "uploadChunk")]
-        found[system] = [{"operation": entry.get("operation"), "key": entry.get("key"), "outcome": entry["outcome"], "digest": entry.get("digest")} for entry in taken]
+        taken = [
+            entry
+            for entry in actor.journal()
+            if entry.get("outcome") in ("accepted", "duplicate")
+            and entry.get("operation") not in ("login", "query", "upload", "uploadChunk")
+        ]
+        found[system] = [
+            {
+                "operation": entry.get("operation"),
+                "key": entry.get("key"),
+                "outcome": entry["outcome"],
+                "digest": entry.get("digest"),
+            }
+            for entry in taken
+        ]
     return found

@@ -87,10 +87,17 @@ class Stage:
 
     def receipt_from(self, agency: str, person: str) -> None:
         """Wait for the agency's business receipt about the person."""
+
         def given() -> bool:
             rows = queries.transfers(self.hub, None, {"person": person, "agency": agency}, 100)["items"]
-            waiting = [d for row in rows for d in row["deliveries"] if d["recipient"] == agency and d["role"] == "to" and row["exchange"] != "receipt"]
+            waiting = [
+                d
+                for row in rows
+                for d in row["deliveries"]
+                if d["recipient"] == agency and d["role"] == "to" and row["exchange"] != "receipt"
+            ]
             return all(d["status"] in ("accepted", "returned", "unknown", "parked", "waiting") for d in waiting)
+
         self.until(f"{agency}'s receipt", given)
 
 
@@ -145,14 +152,31 @@ def _handover(stage: Stage) -> None:
 
 
 def _zhou_reports(stage: Stage) -> None:
-    stage.post("bureau.370826", "demo-report-zhou", {"exchange": "admission.report-in", "person": stage.person(ZHOU), "record": {
-        "report_in": {"reported_on": "2012-07-05"}}})
+    stage.post(
+        "bureau.370826",
+        "demo-report-zhou",
+        {
+            "exchange": "admission.report-in",
+            "person": stage.person(ZHOU),
+            "record": {"report_in": {"reported_on": "2012-07-05"}},
+        },
+    )
     stage.quiet()
 
 
 def _zhou_registered(stage: Stage) -> None:
-    stage.post("bureau.370826", "demo-register-zhou", {"exchange": "admission.registration", "person": stage.person(ZHOU), "record": {
-        "person": {"residence": {"place": "370826108201"}}, "registration": {"registered_on": "2012-07-06"}}})
+    stage.post(
+        "bureau.370826",
+        "demo-register-zhou",
+        {
+            "exchange": "admission.registration",
+            "person": stage.person(ZHOU),
+            "record": {
+                "person": {"residence": {"place": "370826108201"}},
+                "registration": {"registered_on": "2012-07-06"},
+            },
+        },
+    )
     stage.quiet()
     stage.acknowledge("office.370826108")
     stage.quiet()
@@ -181,52 +205,134 @@ def _court_corrects(stage: Stage) -> None:
 
 
 def _forwarded(stage: Stage) -> None:
-    stage.post("bureau.370828", "demo-forward-ma", {"exchange": "admission.documents-forwarded", "person": stage.person(MA), "record": {}})
+    stage.post(
+        "bureau.370828",
+        "demo-forward-ma",
+        {"exchange": "admission.documents-forwarded", "person": stage.person(MA), "record": {}},
+    )
     stage.quiet()
 
 
 def _sun_reports(stage: Stage) -> None:
-    stage.post("bureau.370826", "demo-report-sun", {"exchange": "admission.report-in", "person": stage.person(SUN), "record": {
-        "report_in": {"reported_on": "2021-03-19"}}})
+    stage.post(
+        "bureau.370826",
+        "demo-report-sun",
+        {
+            "exchange": "admission.report-in",
+            "person": stage.person(SUN),
+            "record": {"report_in": {"reported_on": "2021-03-19"}},
+        },
+    )
     stage.quiet()
 
 
 def _sun_registered(stage: Stage) -> None:
-    stage.post("bureau.370826", "demo-register-sun", {"exchange": "admission.registration", "person": stage.person(SUN), "record": {
-        "person": {"residence": {"place": "370826108201"}}, "registration": {"registered_on": "2021-03-19"}}})
+    stage.post(
+        "bureau.370826",
+        "demo-register-sun",
+        {
+            "exchange": "admission.registration",
+            "person": stage.person(SUN),
+            "record": {
+                "person": {"residence": {"place": "370826108201"}},
+                "registration": {"registered_on": "2021-03-19"},
+            },
+        },
+    )
     stage.quiet()
     stage.acknowledge("office.370826108")
     stage.quiet()
 
 
 def _ma_reports(stage: Stage) -> None:
-    stage.post("bureau.370828", "demo-report-ma", {"exchange": "admission.report-in", "person": stage.person(MA), "record": {
-        "report_in": {"reported_on": "2021-03-22"}}})
+    stage.post(
+        "bureau.370828",
+        "demo-report-ma",
+        {
+            "exchange": "admission.report-in",
+            "person": stage.person(MA),
+            "record": {"report_in": {"reported_on": "2021-03-22"}},
+        },
+    )
     stage.quiet()
 
 
 STEPS = (
-    Step("wrong-id", "2012-07-03T09:05:00", "监狱发来假释交接，证件号码校验位有误：当场退回，说明错在哪里",
-         "The prison hands over a parolee with a wrong ID number: refused at once, saying where it is wrong", _wrong_id),
-    Step("handover", "2012-07-03T09:15:00", "监狱更正后重发：微山县司法局经市平台受理，监狱收到回执；报到之前仍由监狱负责",
-         "The prison sends it corrected: the bureau accepts through the city's platform; until he reports in the prison answers", _handover),
-    Step("zhou-reports", "2012-07-05T10:30:00", "周㴔到微山县司法局报到：监管责任由监狱移转到司法局",
-         "Zhou reports in: from now on the bureau answers", _zhou_reports),
-    Step("zhou-registered", "2012-07-06T15:00:00", "司法局入矫登记，送马坡司法所，抄送镇、村、派出所",
-         "The bureau registers him: to the judicial office, copies to town, village and police station", _zhou_registered),
-    Step("court-notice", "2021-03-15T09:20:00", "法院一份通知、两名被告人，分送两个县；市平台一度中断，恢复后自动送达；金乡县司法局退回并说明原因",
-         "One notice of the court, two defendants, two counties; the city's platform is down for a while; Jinxiang returns one with a reason",
-         _court_notice),
-    Step("court-repeats", "2021-03-15T16:40:00", "法院把同一份通知又发了一遍：答复相同，没有第二次送达",
-         "The court sends the same notice again: the same answer, nothing twice", _court_repeats),
-    Step("court-corrects", "2021-03-19T09:00:00", "法院补齐告知书重新送达：金乡县司法局受理",
-         "The court sends the missing document: Jinxiang accepts", _court_corrects),
-    Step("forwarded", "2021-03-19T11:00:00", "决定地与执行地不同：金乡县司法局向本县检察院、公安局转送法律文书",
-         "Decided in another county: Jinxiang's bureau forwards the documents to its procuratorate and police", _forwarded),
-    Step("sun-reports", "2021-03-19T14:10:00", "孙某甲报到：监管责任由法院移转到微山县司法局，法院收到报到通知",
-         "Sun reports in: the bureau answers now, and the court is told", _sun_reports),
-    Step("sun-registered", "2021-03-19T15:20:00", "孙某甲入矫登记，马坡司法所接收",
-         "Sun is registered and taken over by the judicial office", _sun_registered),
-    Step("ma-reports", "2021-03-22T09:40:00", "马丽娜·阿不都报到：监管责任由法院移转到金乡县司法局",
-         "Ma reports in: Jinxiang's bureau answers now", _ma_reports),
+    Step(
+        "wrong-id",
+        "2012-07-03T09:05:00",
+        "监狱发来假释交接，证件号码校验位有误：当场退回，说明错在哪里",
+        "The prison hands over a parolee with a wrong ID number: refused at once, saying where it is wrong",
+        _wrong_id,
+    ),
+    Step(
+        "handover",
+        "2012-07-03T09:15:00",
+        "监狱更正后重发：微山县司法局经市平台受理，监狱收到回执；报到之前仍由监狱负责",
+        "The prison sends it corrected: the bureau accepts through the city's platform; until he reports in the prison answers",
+        _handover,
+    ),
+    Step(
+        "zhou-reports",
+        "2012-07-05T10:30:00",
+        "周㴔到微山县司法局报到：监管责任由监狱移转到司法局",
+        "Zhou reports in: from now on the bureau answers",
+        _zhou_reports,
+    ),
+    Step(
+        "zhou-registered",
+        "2012-07-06T15:00:00",
+        "司法局入矫登记，送马坡司法所，抄送镇、村、派出所",
+        "The bureau registers him: to the judicial office, copies to town, village and police station",
+        _zhou_registered,
+    ),
+    Step(
+        "court-notice",
+        "2021-03-15T09:20:00",
+        "法院一份通知、两名被告人，分送两个县；市平台一度中断，恢复后自动送达；金乡县司法局退回并说明原因",
+        "One notice of the court, two defendants, two counties; the city's platform is down for a while; Jinxiang returns one with a reason",
+        _court_notice,
+    ),
+    Step(
+        "court-repeats",
+        "2021-03-15T16:40:00",
+        "法院把同一份通知又发了一遍：答复相同，没有第二次送达",
+        "The court sends the same notice again: the same answer, nothing twice",
+        _court_repeats,
+    ),
+    Step(
+        "court-corrects",
+        "2021-03-19T09:00:00",
+        "法院补齐告知书重新送达：金乡县司法局受理",
+        "The court sends the missing document: Jinxiang accepts",
+        _court_corrects,
+    ),
+    Step(
+        "forwarded",
+        "2021-03-19T11:00:00",
+        "决定地与执行地不同：金乡县司法局向本县检察院、公安局转送法律文书",
+        "Decided in another county: Jinxiang's bureau forwards the documents to its procuratorate and police",
+        _forwarded,
+    ),
+    Step(
+        "sun-reports",
+        "2021-03-19T14:10:00",
+        "孙某甲报到：监管责任由法院移转到微山县司法局，法院收到报到通知",
+        "Sun reports in: the bureau answers now, and the court is told",
+        _sun_reports,
+    ),
+    Step(
+        "sun-registered",
+        "2021-03-19T15:20:00",
+        "孙某甲入矫登记，马坡司法所接收",
+        "Sun is registered and taken over by the judicial office",
+        _sun_registered,
+    ),
+    Step(
+        "ma-reports",
+        "2021-03-22T09:40:00",
+        "马丽娜·阿不都报到：监管责任由法院移转到金乡县司法局",
+        "Ma reports in: Jinxiang's bureau answers now",
+        _ma_reports,
+    ),
 )

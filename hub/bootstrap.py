@@ -45,13 +45,27 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
     store = DatabaseStore(database, clock, ids)
     seal = FernetSeal(sealing_key(settings.secrets_dir))
     validators = {name: record_validator(name) for name in configured.catalogue.exchanges}
-    codes = codelists.checker(codelists.load(settings.config_dir / "codelists", f"{settings.config_dir.name}/codelists")[0])
+    codes = codelists.checker(
+        codelists.load(settings.config_dir / "codelists", f"{settings.config_dir.name}/codelists")[0]
+    )
     return Hub(
-        settings=settings, clock=clock, ids=ids, store=store, broker=broker or _broker(settings),
-        documents=Documents(settings.data_dir / "documents"), sessions=SharedSessions(store), seal=seal,
-        catalogue=configured.catalogue, agencies=configured.agencies, places=configured.places, dialects=dialects,
-        connectors=LoadedConnectors(settings.config_dir, store, seal), schedule=schedule,
-        validate_record=lambda exchange, record: validators[exchange](record) or codes(record), database=database, random=random.random,
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        store=store,
+        broker=broker or _broker(settings),
+        documents=Documents(settings.data_dir / "documents"),
+        sessions=SharedSessions(store),
+        seal=seal,
+        catalogue=configured.catalogue,
+        agencies=configured.agencies,
+        places=configured.places,
+        dialects=dialects,
+        connectors=LoadedConnectors(settings.config_dir, store, seal),
+        schedule=schedule,
+        validate_record=lambda exchange, record: validators[exchange](record) or codes(record),
+        database=database,
+        random=random.random,
         token_key=token_key(settings.secrets_dir),
     )
 
@@ -65,8 +79,15 @@ def check(config_dir: Path) -> list[Finding]:
     for name, exchange in configured.catalogue.exchanges.items():
         if name not in schemas:
             file, _, line = (exchange.source or ":1").rpartition(":")
-            findings.append(Finding(file, int(line), "exchange.schema", f"交换“{name}”在openapi/schemas/records中没有记录格式",
-                                    f"exchange {name!r} has no record schema in openapi/schemas/records"))
+            findings.append(
+                Finding(
+                    file,
+                    int(line),
+                    "exchange.schema",
+                    f"交换“{name}”在openapi/schemas/records中没有记录格式",
+                    f"exchange {name!r} has no record schema in openapi/schemas/records",
+                )
+            )
     findings += translation.check(config_dir, configured.agencies, schemas)
     findings += connectors.check(config_dir)
     findings += _ways_and_secrets(config_dir)
@@ -89,13 +110,27 @@ def _without_consequences(findings: Collection[Finding]) -> list[Finding]:
     """Leave out what may be wrong only because a file that it needs could not be used: it is told, if it still is wrong, once
     that file is mended. A secret is told as one, not also as a word that does not belong there; a place that the records of
     several exchanges lack is told once, at its line."""
-    unusable = {found.file.split("/")[1] for found in findings if found.rule.startswith("yaml.") or found.rule.endswith(".shape")}
+    unusable = {
+        found.file.split("/")[1]
+        for found in findings
+        if found.rule.startswith("yaml.") or found.rule.endswith(".shape")
+    }
     follows = frozenset[str]().union(*(FOLLOWS.get(folder, frozenset()) for folder in unusable))
     secrets = {(found.file, found.line) for found in findings if found.rule == "secret.in-file"}
-    kept = [found for found in findings if found.rule not in follows
-            and not (found.rule.endswith((".shape", "option.unknown")) and (found.file, found.line) in secrets)]
-    told = {(found.file, found.line, found.rule): found for found in sorted(kept, key=lambda found: found.en, reverse=True)}
-    return [found for found in kept if found.rule != "canonical.unknown" or told[found.file, found.line, found.rule] is found]
+    kept = [
+        found
+        for found in findings
+        if found.rule not in follows
+        and not (found.rule.endswith((".shape", "option.unknown")) and (found.file, found.line) in secrets)
+    ]
+    told = {
+        (found.file, found.line, found.rule): found for found in sorted(kept, key=lambda found: found.en, reverse=True)
+    }
+    return [
+        found
+        for found in kept
+        if found.rule != "canonical.unknown" or told[found.file, found.line, found.rule] is found
+    ]
 
 
 def _ways_and_secrets(config_dir: Path) -> list[Finding]:
@@ -113,12 +148,20 @@ def _ways_and_secrets(config_dir: Path) -> list[Finding]:
                 continue
             transport, dialect = str(reach["transport"]), reach.get("dialect")
             if dialect is None:
-                findings += [Finding(shown, found.line_of("reach", n), fault.rule, fault.zh, fault.en)
-                             for fault in connectors.check_section(transport, reach.get("options") or {}, None)]
+                findings += [
+                    Finding(shown, found.line_of("reach", n), fault.rule, fault.zh, fault.en)
+                    for fault in connectors.check_section(transport, reach.get("options") or {}, None)
+                ]
             elif transport not in _sections(config_dir, str(dialect)):
-                findings.append(Finding(shown, found.line_of("reach", n, "transport"), "transport.unknown",
-                                        f"方言“{dialect}”的{connectors.SECTIONS}没有“{transport}”部分",
-                                        f"{connectors.SECTIONS} of the dialect {dialect!r} has no section {transport!r}"))
+                findings.append(
+                    Finding(
+                        shown,
+                        found.line_of("reach", n, "transport"),
+                        "transport.unknown",
+                        f"方言“{dialect}”的{connectors.SECTIONS}没有“{transport}”部分",
+                        f"{connectors.SECTIONS} of the dialect {dialect!r} has no section {transport!r}",
+                    )
+                )
     return findings
 
 
@@ -166,8 +209,12 @@ def _schedule(config_dir: Path) -> Schedule:
     try:
         loaded: dict[str, Any] = _ScheduleSchema().load(found)
     except ValidationError as error:
-        raise ConfigErrors([Finding(shown, found.line_of(name), "delivery.shape", f"{name}：{messages}", f"{name}: {messages}")
-                            for name, messages in error.messages_dict.items()]) from error
+        raise ConfigErrors(
+            [
+                Finding(shown, found.line_of(name), "delivery.shape", f"{name}：{messages}", f"{name}: {messages}")
+                for name, messages in error.messages_dict.items()
+            ]
+        ) from error
     return Schedule(tuple(loaded["retry"]), loaded["attempts"], tuple(loaded["poll"]), loaded["jitter"])
 
 
@@ -194,7 +241,9 @@ class LoadedConnectors:
             if agency.id not in self._services:
                 assert agency.speaks is not None
                 folder = self._dialects / agency.speaks
-                self._services[agency.id] = connectors.serve("soap", agency.id, connectors.section(folder, "soap"), folder)
+                self._services[agency.id] = connectors.serve(
+                    "soap", agency.id, connectors.section(folder, "soap"), folder
+                )
             return self._services[agency.id]
 
     def endpoint(self, agency: Agency, reach: Reach) -> Endpoint:
@@ -206,5 +255,12 @@ class LoadedConnectors:
         if folder is not None and key not in self._options:
             self._options[key] = connectors.section(folder, reach.transport)
         return Endpoint(
-            agency=agency.id, transport=reach.transport, url=(over and over.url) or reach.url, user=(over and over.user) or reach.user,
-            password=password, options=self._options[key] if folder else dict(reach.options), folder=folder, timeout=reach.timeout)
+            agency=agency.id,
+            transport=reach.transport,
+            url=(over and over.url) or reach.url,
+            user=(over and over.user) or reach.user,
+            password=password,
+            options=self._options[key] if folder else dict(reach.options),
+            folder=folder,
+            timeout=reach.timeout,
+        )

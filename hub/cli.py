@@ -18,7 +18,9 @@ from hub.domain.faults import HubError
 from hub.findings import ConfigErrors, Finding
 from hub.settings import BadSetting, load
 
-LANGUAGE = click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", envvar="HUB_LANG", help="language of what is printed")
+LANGUAGE = click.option(
+    "--lang", type=click.Choice(["zh", "en"]), default="zh", envvar="HUB_LANG", help="language of what is printed"
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 
 
@@ -53,7 +55,9 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
         except ConfigErrors as error:
             raise CommandFailed("\n".join(_line(found, language) for found in error.findings)) from error
         except HubError as error:
-            raise CommandFailed("\n".join(f"{fault.pointer or fault.rule}: {fault.message(language)}" for fault in error.faults)) from error
+            raise CommandFailed(
+                "\n".join(f"{fault.pointer or fault.rule}: {fault.message(language)}" for fault in error.faults)
+            ) from error
 
     return wrapped
 
@@ -122,18 +126,35 @@ def check(folder: Path | None, as_json: bool, lang: str) -> None:
 @click.option("--resume", is_flag=True, help="go on where a run that was killed left off")
 @click.option("--stay", is_flag=True, help="keep running afterwards and print the address of the pages")
 @click.option("--port", type=int, default=0, help="port of the hub; 0 takes a free one")
-@click.option("--simulator", "simulators", multiple=True, metavar="SYSTEM=COMMAND",
-              help="another program in a simulated system's place (court, prison, police, city, rest)")
+@click.option(
+    "--simulator",
+    "simulators",
+    multiple=True,
+    metavar="SYSTEM=COMMAND",
+    help="another program in a simulated system's place (court, prison, police, city, rest)",
+)
 @click.option("--pace", type=float, default=0.0, help="seconds to pause between the steps, for watching")
 @JSON
 @LANGUAGE
 @_told
-def demo(resume: bool, stay: bool, port: int, simulators: tuple[str, ...], pace: float, as_json: bool, lang: str) -> None:
+def demo(
+    resume: bool, stay: bool, port: int, simulators: tuple[str, ...], pace: float, as_json: bool, lang: str
+) -> None:
     """Walk real cases through the hub with simulated agencies, and tell what happened."""
     from demo.run import run
 
-    sys.exit(run(load(port=port or None), resume=resume, stay=stay, port=port, commands=dict(pair.split("=", 1) for pair in simulators),
-                 pace=pace, as_json=as_json, language=lang))
+    sys.exit(
+        run(
+            load(port=port or None),
+            resume=resume,
+            stay=stay,
+            port=port,
+            commands=dict(pair.split("=", 1) for pair in simulators),
+            pace=pace,
+            as_json=as_json,
+            language=lang,
+        )
+    )
 
 
 # ------------------------------------------------------------------ agencies
@@ -153,12 +174,24 @@ def agency_list(as_json: bool, lang: str) -> None:
     if as_json:
         _print_json({"items": found})
         return
-    columns = ["编号", "名称", "送达方式", "地址", "发来方言", "凭据"] if lang == "zh" else ["id", "name", "reached by", "address", "speaks", "credential"]
+    columns = (
+        ["编号", "名称", "送达方式", "地址", "发来方言", "凭据"]
+        if lang == "zh"
+        else ["id", "name", "reached by", "address", "speaks", "credential"]
+    )
     rows = []
     for entry in found:
         ways = ", ".join(f"{w['transport']}{'/' + w['dialect'] if w['dialect'] else ''}" for w in entry["reach"])
-        rows.append([entry["id"], entry["name" if lang == "zh" else "name_en"], ways, entry["reach"][0]["url"] or "—", entry["speaks"] or "—",
-                     ("有" if lang == "zh" else "yes") if entry["credential"] else "—"])
+        rows.append(
+            [
+                entry["id"],
+                entry["name" if lang == "zh" else "name_en"],
+                ways,
+                entry["reach"][0]["url"] or "—",
+                entry["speaks"] or "—",
+                ("有" if lang == "zh" else "yes") if entry["credential"] else "—",
+            ]
+        )
     _table(columns, rows)
 
 
@@ -178,18 +211,25 @@ def agency_show(agency_id: str, as_json: bool, lang: str) -> None:
                 click.echo(f"{key}: {'—' if value is None else value}")
         for way in found["reach"]:
             shown = f"{way['transport']}{'/' + way['dialect'] if way['dialect'] else ''}  {way['url'] or ''}  {way['user'] or ''}"
-            click.echo(f"reach: {shown.rstrip()}{'  (hub agency set)' if way['overridden'] else ''}\n       {', '.join(way['carries'])}")
+            click.echo(
+                f"reach: {shown.rstrip()}{'  (hub agency set)' if way['overridden'] else ''}\n       {', '.join(way['carries'])}"
+            )
 
 
 @agency.command("set")
 @click.argument("agency_id")
 @click.option("--url", help="address of its endpoint")
 @click.option("--user", help="user name that the hub presents there")
-@click.option("--password", help="password, or webhook secret (whsec_…), that the hub presents there; - reads it from standard input")
+@click.option(
+    "--password",
+    help="password, or webhook secret (whsec_…), that the hub presents there; - reads it from standard input",
+)
 @JSON
 @LANGUAGE
 @_told
-def agency_set(agency_id: str, url: str | None, user: str | None, password: str | None, as_json: bool, lang: str) -> None:
+def agency_set(
+    agency_id: str, url: str | None, user: str | None, password: str | None, as_json: bool, lang: str
+) -> None:
     """Override an agency's address and credentials. A running hub uses them from its next call on."""
     from hub.configuration import TRANSPORT_URL
 
@@ -216,7 +256,9 @@ def agency_set(agency_id: str, url: str | None, user: str | None, password: str 
 @JSON
 @LANGUAGE
 @_told
-def agency_credential(agency_id: str, soap_user: str | None, soap_password: str | None, as_json: bool, lang: str) -> None:
+def agency_credential(
+    agency_id: str, soap_user: str | None, soap_password: str | None, as_json: bool, lang: str
+) -> None:
     """Issue what an agency uses to call the hub; what it had before ends. Shown this once."""
     from hub.identity.credentials import issue
 
@@ -246,11 +288,28 @@ def _agency(hub: Any, agency_id: str) -> dict[str, Any]:
     reach = []
     for n, way in enumerate(found.reach):
         first = n == 0 and over is not None
-        reach.append({"transport": way.transport, "dialect": way.dialect, "url": (over.url if first and over.url else way.url),
-                      "user": (over.user if first and over.user else way.user), "overridden": bool(first),
-                      "carries": sorted(hub.dialects[way.dialect].writes()) if way.dialect else ["*"]})
-    return {"id": found.id, "kind": found.kind, "place": found.place, "name": found.name, "name_en": found.name_en, "parent": found.parent,
-            "speaks": found.speaks, "reach": reach, "credential": credential.client_id if credential else None, "source": found.source}
+        reach.append(
+            {
+                "transport": way.transport,
+                "dialect": way.dialect,
+                "url": (over.url if first and over.url else way.url),
+                "user": (over.user if first and over.user else way.user),
+                "overridden": bool(first),
+                "carries": sorted(hub.dialects[way.dialect].writes()) if way.dialect else ["*"],
+            }
+        )
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "place": found.place,
+        "name": found.name,
+        "name_en": found.name_en,
+        "parent": found.parent,
+        "speaks": found.speaks,
+        "reach": reach,
+        "credential": credential.client_id if credential else None,
+        "source": found.source,
+    }
 
 
 # ------------------------------------------------------------------ transfers
@@ -270,8 +329,17 @@ def transfer() -> None:
 @JSON
 @LANGUAGE
 @_told
-def transfer_list(case: str | None, person: str | None, exchange: str | None, agency: str | None, state: str | None, refused: bool, limit: int,
-                  as_json: bool, lang: str) -> None:
+def transfer_list(
+    case: str | None,
+    person: str | None,
+    exchange: str | None,
+    agency: str | None,
+    state: str | None,
+    refused: bool,
+    limit: int,
+    as_json: bool,
+    lang: str,
+) -> None:
     """Transfers, newest first."""
     from hub import words
     from hub.store import queries
@@ -282,8 +350,18 @@ def transfer_list(case: str | None, person: str | None, exchange: str | None, ag
         if as_json:
             _print_json({"items": items})
         else:
-            _table(["时间", "单位", "编号", "原因"] if lang == "zh" else ["at", "agency", "key", "why"],
-                   [[i["at"], i["agency"], i["key"] or "—", "; ".join(f["zh" if lang == "zh" else "en"] for f in i["faults"])] for i in items])
+            _table(
+                ["时间", "单位", "编号", "原因"] if lang == "zh" else ["at", "agency", "key", "why"],
+                [
+                    [
+                        i["at"],
+                        i["agency"],
+                        i["key"] or "—",
+                        "; ".join(f["zh" if lang == "zh" else "en"] for f in i["faults"]),
+                    ]
+                    for i in items
+                ],
+            )
         return
     filters = {"case": case, "person": person, "exchange": exchange, "agency": agency, "state": state}
     found = queries.transfers(hub, None, {k: v for k, v in filters.items() if v}, limit)
@@ -294,9 +372,23 @@ def transfer_list(case: str | None, person: str | None, exchange: str | None, ag
     for item in found["items"]:
         name = hub.catalogue.get(item["exchange"])
         going = ", ".join(f"{d['recipient']} {words.status(d['status'], lang)}" for d in item["deliveries"])
-        rows.append([item["id"], item["accepted_at"][:16], name.label(lang) if name else item["exchange"], item["label"] or "—", item["sender"],
-                     words.status(item["status"], lang), going])
-    _table(["编号", "受理时间", "事项", "人员", "发送单位", "状态", "送达"] if lang == "zh" else ["id", "accepted", "exchange", "person", "sender", "status", "deliveries"], rows)
+        rows.append(
+            [
+                item["id"],
+                item["accepted_at"][:16],
+                name.label(lang) if name else item["exchange"],
+                item["label"] or "—",
+                item["sender"],
+                words.status(item["status"], lang),
+                going,
+            ]
+        )
+    _table(
+        ["编号", "受理时间", "事项", "人员", "发送单位", "状态", "送达"]
+        if lang == "zh"
+        else ["id", "accepted", "exchange", "person", "sender", "status", "deliveries"],
+        rows,
+    )
 
 
 @transfer.command("show")
@@ -337,7 +429,11 @@ def transfer_redeliver(transfer_id: str, recipient: str | None, dry_run: bool, a
         _print_json(plan)
         return
     for entry in plan["deliveries"]:
-        done = ("将重发" if dry_run else "已安排重发") if lang == "zh" else ("would be sent again" if dry_run else "will be sent again")
+        done = (
+            ("将重发" if dry_run else "已安排重发")
+            if lang == "zh"
+            else ("would be sent again" if dry_run else "will be sent again")
+        )
         click.echo(f"{entry['recipient']}: {entry['from']} → {done}")
 
 

@@ -154,7 +154,9 @@ def load(config_dir: Path) -> Configuration:
     return configuration
 
 
-def read(config_dir: Path, has_place: Callable[[str, str], bool] | None = None) -> tuple[Configuration | None, list[Finding]]:
+def read(
+    config_dir: Path, has_place: Callable[[str, str], bool] | None = None
+) -> tuple[Configuration | None, list[Finding]]:
     """The configuration with its findings; None where too little of it could be read to go on.
 
     `has_place(exchange, path)` says whether a canonical path is a place of that exchange's record; with it, the chart's
@@ -203,8 +205,13 @@ class _Reader:
                     if len(row) == 2 and re.fullmatch(r"\d{6}|\d{9}|\d{12}", row[0]):
                         names[row[0]] = row[1]
                     else:
-                        self._say(f"{self.dir.name}/places/{path.name}", rows.line_num, "places.row", "应为“代码,名称”，代码6、9或12位",
-                                  "code,name is expected, the code of 6, 9 or 12 digits")
+                        self._say(
+                            f"{self.dir.name}/places/{path.name}",
+                            rows.line_num,
+                            "places.row",
+                            "应为“代码,名称”，代码6、9或12位",
+                            "code,name is expected, the code of 6, 9 or 12 digits",
+                        )
         return names
 
     def _say(self, shown: str, line: int, rule: str, zh: str, en: str) -> None:
@@ -233,8 +240,13 @@ class _Reader:
         for path, shown, found in self._files("workflow"):
             for section in found:
                 if section not in ("exchanges", "kinds", "places", "roles"):
-                    self._say(shown, found.line_of(section), "workflow.section", f"未知的部分“{section}”，应为exchanges、kinds、places、roles之一",
-                              f"unknown section {section!r}; exchanges, kinds, places and roles are known")
+                    self._say(
+                        shown,
+                        found.line_of(section),
+                        "workflow.section",
+                        f"未知的部分“{section}”，应为exchanges、kinds、places、roles之一",
+                        f"unknown section {section!r}; exchanges, kinds, places and roles are known",
+                    )
             for name, entry in self._entries(found, "kinds", shown):
                 if (kind := self._shape(KindSchema(), entry, shown, "workflow.kind")) is not None:
                     kinds[name], levels[name] = (kind["zh"], kind["en"]), kind["level"]
@@ -248,8 +260,13 @@ class _Reader:
                     roles[name] = Role(name, role.get("kind"), role.get("place"), tuple(role["candidates"]))
             for name, entry in self._entries(found, "exchanges", shown):
                 if name in exchanges:
-                    self._say(shown, found.line_of("exchanges", name), "exchange.duplicate", f"交换“{name}”重复定义",
-                              f"exchange {name!r} is defined twice; it stands first in {exchanges[name].source}")
+                    self._say(
+                        shown,
+                        found.line_of("exchanges", name),
+                        "exchange.duplicate",
+                        f"交换“{name}”重复定义",
+                        f"exchange {name!r} is defined twice; it stands first in {exchanges[name].source}",
+                    )
                     continue
                 loaded = self._shape(ExchangeSchema(), entry, shown, "workflow.exchange")
                 if loaded is not None:
@@ -262,19 +279,36 @@ class _Reader:
         if entries is None:
             return
         if not isinstance(entries, LinedDict):
-            self._say(shown, found.line_of(section), "workflow.section", f"“{section}”应为键值对", f"{section!r} must map names to entries")
+            self._say(
+                shown,
+                found.line_of(section),
+                "workflow.section",
+                f"“{section}”应为键值对",
+                f"{section!r} must map names to entries",
+            )
             return
         for name, entry in entries.items():
             if isinstance(entry, LinedDict):
                 if section != "exchanges" and (section, name) in self._word_lines:
                     first, at = self._word_lines[section, name]
-                    self._say(shown, entries.line_of(name), "workflow.duplicate", f"“{name}”重复定义，已见于{first}:{at.line}",
-                              f"{name!r} is defined twice; it stands first in {first}:{at.line}")
+                    self._say(
+                        shown,
+                        entries.line_of(name),
+                        "workflow.duplicate",
+                        f"“{name}”重复定义，已见于{first}:{at.line}",
+                        f"{name!r} is defined twice; it stands first in {first}:{at.line}",
+                    )
                     continue
                 self._word_lines[section, name] = (shown, entry)
                 yield name, entry
             else:
-                self._say(shown, entries.line_of(name), "workflow.section", f"“{name}”应为键值对", f"{name!r} must be a mapping")
+                self._say(
+                    shown,
+                    entries.line_of(name),
+                    "workflow.section",
+                    f"“{name}”应为键值对",
+                    f"{name!r} must be a mapping",
+                )
 
     def exchanges_are_fillable(self, catalogue: Catalogue, agencies: Agencies) -> None:
         """Every word of the chart is known, and every role can be filled by at least one agency."""
@@ -285,14 +319,22 @@ class _Reader:
             shown, entry = self._exchange_lines[name]
             for n, kind in enumerate(exchange.senders):
                 if kind not in catalogue.kinds:
-                    self._say(shown, entry.line_of("from", n), "kind.unknown", f"未知的单位类型“{kind}”", f"unknown kind of agency {kind!r}")
+                    self._say(
+                        shown,
+                        entry.line_of("from", n),
+                        "kind.unknown",
+                        f"未知的单位类型“{kind}”",
+                        f"unknown kind of agency {kind!r}",
+                    )
             words: list[tuple[str, tuple[str | int, ...]]] = [(role, ("to", n)) for n, role in enumerate(exchange.to)]
             words += [(copy.role, ("copies", n, "role")) for n, copy in enumerate(exchange.copies)]
             if exchange.opens:
                 words += [(exchange.opens.holder, ("responsibility", "opens", "holder"))]
                 words += [(exchange.opens.to, ("responsibility", "opens", "to"))] if exchange.opens.to else []
             if exchange.moves:
-                words += [(role, ("responsibility", "moves", "expected", n)) for n, role in enumerate(exchange.moves.expected)]
+                words += [
+                    (role, ("responsibility", "moves", "expected", n)) for n, role in enumerate(exchange.moves.expected)
+                ]
                 words += [(exchange.moves.to, ("responsibility", "moves", "to"))]
             for word, where in words:
                 self._role_is_known(word, shown, entry.line_of(*where), catalogue, present)
@@ -300,17 +342,30 @@ class _Reader:
                 for key, pair in (("same_county", copy.same_county), ("other_county", copy.other_county)):
                     for place in pair or ():
                         if place not in catalogue.places:
-                            self._say(shown, entry.line_of("copies", n, key), "place.unknown", f"未知的地点“{place}”", f"unknown place {place!r}")
+                            self._say(
+                                shown,
+                                entry.line_of("copies", n, key),
+                                "place.unknown",
+                                f"未知的地点“{place}”",
+                                f"unknown place {place!r}",
+                            )
             if exchange.reply and exchange.reply not in catalogue.exchanges:
-                self._say(shown, entry.line_of("reply"), "exchange.unknown", f"答复“{exchange.reply}”不是已定义的交换",
-                          f"the reply {exchange.reply!r} is no exchange that is defined")
+                self._say(
+                    shown,
+                    entry.line_of("reply"),
+                    "exchange.unknown",
+                    f"答复“{exchange.reply}”不是已定义的交换",
+                    f"the reply {exchange.reply!r} is no exchange that is defined",
+                )
 
     def paths_are_places(self, catalogue: Catalogue, has_place: Callable[[str, str], bool]) -> None:
         """The canonical paths that the chart names are places of the records: of the exchange's own, or (for places and
         roles, which serve all) of at least one."""
         for name, exchange in catalogue.exchanges.items():
             shown, entry = self._exchange_lines[name]
-            named: list[tuple[str, tuple[str | int, ...]]] = [(section, ("carries", n)) for n, section in enumerate(exchange.carries)]
+            named: list[tuple[str, tuple[str | int, ...]]] = [
+                (section, ("carries", n)) for n, section in enumerate(exchange.carries)
+            ]
             if exchange.opens:
                 named += [(exchange.opens.due, ("responsibility", "opens", "due"))] if exchange.opens.due else []
                 named += [(path, ("responsibility", "opens", "only", path)) for path in exchange.opens.only]
@@ -334,11 +389,21 @@ class _Reader:
             shown, entry = self._word_lines["places", name]
             role = catalogue.roles.get(place.agency_of or "")
             if place.agency_of and (role is None or not role.candidates):
-                self._say(shown, entry.line_of("agency_of"), "role.unknown",
-                          f"地点“{name}”的agency_of“{place.agency_of}”应为roles中写有candidates的角色",
-                          f"place {name!r}: agency_of {place.agency_of!r} must be a role with candidates")
+                self._say(
+                    shown,
+                    entry.line_of("agency_of"),
+                    "role.unknown",
+                    f"地点“{name}”的agency_of“{place.agency_of}”应为roles中写有candidates的角色",
+                    f"place {name!r}: agency_of {place.agency_of!r} must be a role with candidates",
+                )
             elif not place.paths and not place.agency_of:
-                self._say(shown, entry.line, "place.empty", f"地点“{name}”没有写明paths或agency_of", f"place {name!r} has neither paths nor agency_of")
+                self._say(
+                    shown,
+                    entry.line,
+                    "place.empty",
+                    f"地点“{name}”没有写明paths或agency_of",
+                    f"place {name!r} has neither paths nor agency_of",
+                )
 
     def _roles_are_sound(self, catalogue: Catalogue) -> None:
         """The kinds that a candidate is limited to (`sender:court,police`) are known."""
@@ -347,26 +412,56 @@ class _Reader:
             for n, candidate in enumerate(role.candidates):
                 for kind in filter(None, candidate.partition(":")[2].split(",")):
                     if kind not in catalogue.kinds:
-                        self._say(shown, entry.line_of("candidates", n), "kind.unknown", f"未知的单位类型“{kind}”", f"unknown kind of agency {kind!r}")
+                        self._say(
+                            shown,
+                            entry.line_of("candidates", n),
+                            "kind.unknown",
+                            f"未知的单位类型“{kind}”",
+                            f"unknown kind of agency {kind!r}",
+                        )
 
-    def _role_is_known(self, word: str, shown: str, line: int, catalogue: Catalogue, present: Mapping[str, int]) -> None:
+    def _role_is_known(
+        self, word: str, shown: str, line: int, catalogue: Catalogue, present: Mapping[str, int]
+    ) -> None:
         role = catalogue.roles.get(word)
         if role is None:
             kind, at, place = word.partition("@")
             if not at:
-                self._say(shown, line, "role.unknown", f"未知的角色“{word}”：应为roles中的名称，或“类型@地点”",
-                          f"unknown role {word!r}: a name under roles, or kind@place, is expected")
+                self._say(
+                    shown,
+                    line,
+                    "role.unknown",
+                    f"未知的角色“{word}”：应为roles中的名称，或“类型@地点”",
+                    f"unknown role {word!r}: a name under roles, or kind@place, is expected",
+                )
                 return
             role = Role(word, kind, place)
         if role.candidates:
             return
         if role.kind is None or role.kind not in catalogue.kinds:
-            self._say(shown, line, "role.unknown", f"角色“{word}”的单位类型“{role.kind}”未定义", f"role {word!r}: kind {role.kind!r} is not defined")
+            self._say(
+                shown,
+                line,
+                "role.unknown",
+                f"角色“{word}”的单位类型“{role.kind}”未定义",
+                f"role {word!r}: kind {role.kind!r} is not defined",
+            )
         elif not present[role.kind]:
-            self._say(shown, line, "role.unfillable", f"没有任何单位能担任“{word}”：没有{catalogue.kinds[role.kind][0]}",
-                      f"no agency can fill {word!r}: there is no {catalogue.kinds[role.kind][1]}")
+            self._say(
+                shown,
+                line,
+                "role.unfillable",
+                f"没有任何单位能担任“{word}”：没有{catalogue.kinds[role.kind][0]}",
+                f"no agency can fill {word!r}: there is no {catalogue.kinds[role.kind][1]}",
+            )
         if role.place not in catalogue.places:
-            self._say(shown, line, "place.unknown", f"角色“{word}”的地点“{role.place}”未定义", f"role {word!r}: place {role.place!r} is not defined")
+            self._say(
+                shown,
+                line,
+                "place.unknown",
+                f"角色“{word}”的地点“{role.place}”未定义",
+                f"role {word!r}: place {role.place!r} is not defined",
+            )
 
     # ------------------------------------------------------------ agencies
     def agencies(self, catalogue: Catalogue) -> Agencies:
@@ -378,8 +473,13 @@ class _Reader:
                 continue
             agency = _agency(loaded, f"{shown}:{found.line}")
             if agency.id in known:
-                self._say(shown, found.line_of("id"), "agency.duplicate", f"单位编号“{agency.id}”重复，已见于{known[agency.id].source}",
-                          f"agency id {agency.id!r} is used twice; it stands first in {known[agency.id].source}")
+                self._say(
+                    shown,
+                    found.line_of("id"),
+                    "agency.duplicate",
+                    f"单位编号“{agency.id}”重复，已见于{known[agency.id].source}",
+                    f"agency id {agency.id!r} is used twice; it stands first in {known[agency.id].source}",
+                )
                 continue
             known[agency.id] = agency
             lines[agency.id] = (shown, found)
@@ -387,37 +487,81 @@ class _Reader:
         for agency in known.values():
             shown, found = lines[agency.id]
             if agency.parent and agency.parent not in known:
-                self._say(shown, found.line_of("parent"), "agency.parent", f"上级单位“{agency.parent}”不存在", f"parent {agency.parent!r} is no agency here")
+                self._say(
+                    shown,
+                    found.line_of("parent"),
+                    "agency.parent",
+                    f"上级单位“{agency.parent}”不存在",
+                    f"parent {agency.parent!r} is no agency here",
+                )
         return Agencies(known.values(), catalogue.levels)
 
     def _agency_is_sound(self, agency: Agency, shown: str, found: LinedDict, catalogue: Catalogue) -> None:
         line = found.line_of("id")
         if agency.kind not in catalogue.kinds:
-            self._say(shown, line, "kind.unknown", f"未知的单位类型“{agency.kind}”", f"unknown kind of agency {agency.kind!r}")
+            self._say(
+                shown, line, "kind.unknown", f"未知的单位类型“{agency.kind}”", f"unknown kind of agency {agency.kind!r}"
+            )
         elif len(agency.place) != max(6, LEVEL_DIGITS[catalogue.levels[agency.kind]]):
-            self._say(shown, line, "agency.place", f"区划代码{agency.place}的位数与“{catalogue.kinds[agency.kind][0]}”的层级不符",
-                      f"place {agency.place} has not as many digits as the level of a {agency.kind} wants")
+            self._say(
+                shown,
+                line,
+                "agency.place",
+                f"区划代码{agency.place}的位数与“{catalogue.kinds[agency.kind][0]}”的层级不符",
+                f"place {agency.place} has not as many digits as the level of a {agency.kind} wants",
+            )
         if agency.place not in self.places:
             near = difflib.get_close_matches(agency.place, self.places, n=3)
             shown_near = "、".join(f"{code} {self.places[code]}" for code in near) or "—"
-            self._say(shown, line, "place.unknown", f"places里没有区划代码{agency.place}；相近的有：{shown_near}",
-                      f"place {agency.place} is in no table under places/; near ones are: {shown_near}")
+            self._say(
+                shown,
+                line,
+                "place.unknown",
+                f"places里没有区划代码{agency.place}；相近的有：{shown_near}",
+                f"place {agency.place} is in no table under places/; near ones are: {shown_near}",
+            )
         if not agency.reach:
-            self._say(shown, found.line, "agency.reach", "没有写明如何送达（reach）", "no way to reach the agency is given (reach)")
+            self._say(
+                shown,
+                found.line,
+                "agency.reach",
+                "没有写明如何送达（reach）",
+                "no way to reach the agency is given (reach)",
+            )
         for n, reach in enumerate(agency.reach):
             at = found.line_of("reach", n)
             if reach.dialect and not (self.dir / "dialects" / reach.dialect / "dialect.yaml").is_file():
-                self._say(shown, found.line_of("reach", n, "dialect"), "dialect.unknown", f"没有方言“{reach.dialect}”", f"there is no dialect {reach.dialect!r}")
+                self._say(
+                    shown,
+                    found.line_of("reach", n, "dialect"),
+                    "dialect.unknown",
+                    f"没有方言“{reach.dialect}”",
+                    f"there is no dialect {reach.dialect!r}",
+                )
             if reach.transport == "soap" and not reach.dialect:
                 self._say(shown, at, "reach.dialect", "SOAP送达须写明方言（dialect）", "a SOAP way needs a dialect")
             for m, exchange in enumerate(reach.exchanges):
                 if exchange not in catalogue.exchanges:
-                    self._say(shown, found.line_of("reach", n, "exchanges", m), "exchange.unknown", f"没有交换“{exchange}”", f"there is no exchange {exchange!r}")
+                    self._say(
+                        shown,
+                        found.line_of("reach", n, "exchanges", m),
+                        "exchange.unknown",
+                        f"没有交换“{exchange}”",
+                        f"there is no exchange {exchange!r}",
+                    )
         if agency.speaks and not (self.dir / "dialects" / agency.speaks / "dialect.yaml").is_file():
-            self._say(shown, found.line_of("speaks"), "dialect.unknown", f"没有方言“{agency.speaks}”", f"there is no dialect {agency.speaks!r}")
+            self._say(
+                shown,
+                found.line_of("speaks"),
+                "dialect.unknown",
+                f"没有方言“{agency.speaks}”",
+                f"there is no dialect {agency.speaks!r}",
+            )
 
 
-def secrets_in(found: Any, shown: str, path: tuple[str | int, ...] = (), root: LinedDict | None = None) -> list[Finding]:
+def secrets_in(
+    found: Any, shown: str, path: tuple[str | int, ...] = (), root: LinedDict | None = None
+) -> list[Finding]:
     """Secrets that stand in a configuration file, each with its line. The names of places that carry one are no secrets."""
     root = found if root is None else root
     findings: list[Finding] = []
@@ -428,9 +572,15 @@ def secrets_in(found: Any, shown: str, path: tuple[str | int, ...] = (), root: L
             named = bool(SECRET_KEY.search(str(key))) and not _is_place_name(str(value), path)
             if named or SECRET_VALUE.search(str(value)):
                 assert root is not None
-                findings.append(Finding(shown, root.line_of(*here), "secret.in-file",
-                                        f"“{key}”像是密码或密钥：不要写在配置文件里，请用 hub agency set 或 hub agency credential",
-                                        f"{key!r} looks like a secret: keep it out of files, use `hub agency set` or `hub agency credential`"))
+                findings.append(
+                    Finding(
+                        shown,
+                        root.line_of(*here),
+                        "secret.in-file",
+                        f"“{key}”像是密码或密钥：不要写在配置文件里，请用 hub agency set 或 hub agency credential",
+                        f"{key!r} looks like a secret: keep it out of files, use `hub agency set` or `hub agency credential`",
+                    )
+                )
         else:
             findings += secrets_in(value, shown, here, root)
     return findings
@@ -438,21 +588,41 @@ def secrets_in(found: Any, shown: str, path: tuple[str | int, ...] = (), root: L
 
 def _is_place_name(value: str, path: tuple[str | int, ...]) -> bool:
     """Under a transport's `credentials:` or `session:` the value says where the secret goes, it is not one."""
-    return bool(NAMES_A_PLACE.match(value)) and any(step in ("credentials", "session", "login", "lines", "fields") for step in path)
+    return bool(NAMES_A_PLACE.match(value)) and any(
+        step in ("credentials", "session", "login", "lines", "fields") for step in path
+    )
 
 
 def _exchange(name: str, phase: str, loaded: Mapping[str, Any], source: str) -> Exchange:
     effect = loaded.get("responsibility") or {}
     opens, moves = effect.get("opens"), effect.get("moves")
     return Exchange(
-        id=name, zh=loaded["zh"], en=loaded["en"], phase=phase, senders=tuple(loaded["senders"]), to=tuple(loaded["to"]),
-        copies=tuple(Copy(c["role"], _pair(c.get("same_county")), _pair(c.get("other_county"))) for c in loaded["copies"]),
-        documents=tuple(loaded["documents"]), reply=loaded.get("reply"), carries=tuple(loaded["carries"]),
+        id=name,
+        zh=loaded["zh"],
+        en=loaded["en"],
+        phase=phase,
+        senders=tuple(loaded["senders"]),
+        to=tuple(loaded["to"]),
+        copies=tuple(
+            Copy(c["role"], _pair(c.get("same_county")), _pair(c.get("other_county"))) for c in loaded["copies"]
+        ),
+        documents=tuple(loaded["documents"]),
+        reply=loaded.get("reply"),
+        carries=tuple(loaded["carries"]),
         clocks=tuple(ClockRule(**clock) for clock in loaded["clocks"]),
-        opens=Opens(opens["holder"], opens.get("to"), opens.get("due"),
-                    {path: tuple(values) for path, values in (opens.get("restricted") or {}).items()}) if opens else None,
+        opens=Opens(
+            opens["holder"],
+            opens.get("to"),
+            opens.get("due"),
+            {path: tuple(values) for path, values in (opens.get("restricted") or {}).items()},
+        )
+        if opens
+        else None,
         moves=Moves(moves["on"], tuple(moves["expected"]), moves["to"], moves["strength"]) if moves else None,
-        basis=loaded["basis"]["text"], checked=loaded["basis"]["checked"], note=loaded.get("note"), source=source,
+        basis=loaded["basis"]["text"],
+        checked=loaded["basis"]["checked"],
+        note=loaded.get("note"),
+        source=source,
     )
 
 
@@ -464,10 +634,26 @@ def _agency(loaded: Mapping[str, Any], source: str) -> Agency:
     match = AGENCY_ID.match(loaded["id"])
     assert match
     return Agency(
-        id=loaded["id"], kind=match["kind"], place=match["place"], name=loaded["zh"], name_en=loaded["en"],
-        parent=loaded.get("parent"), speaks=loaded.get("speaks"), source=source,
-        reach=tuple(Reach(r["transport"], r.get("dialect"), r.get("url"), r.get("user"), r["timeout"],
-                          tuple(r["exchanges"]), r["settings"]) for r in loaded["reach"]),
+        id=loaded["id"],
+        kind=match["kind"],
+        place=match["place"],
+        name=loaded["zh"],
+        name_en=loaded["en"],
+        parent=loaded.get("parent"),
+        speaks=loaded.get("speaks"),
+        source=source,
+        reach=tuple(
+            Reach(
+                r["transport"],
+                r.get("dialect"),
+                r.get("url"),
+                r.get("user"),
+                r["timeout"],
+                tuple(r["exchanges"]),
+                r["settings"],
+            )
+            for r in loaded["reach"]
+        ),
     )
 
 

@@ -112,17 +112,36 @@ def read_yaml(path: Path, shown: str) -> tuple[LinedDict | None, list[Finding]]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        return None, [Finding(shown, 1, "yaml.encoding", f"文件不是UTF-8编码（第{error.start}字节）", f"not UTF-8 (byte {error.start})")]
+        return None, [
+            Finding(
+                shown,
+                1,
+                "yaml.encoding",
+                f"文件不是UTF-8编码（第{error.start}字节）",
+                f"not UTF-8 (byte {error.start})",
+            )
+        ]
     try:
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        return None, [Finding(shown, line, "yaml.syntax", f"YAML格式错误：{error.problem}", f"YAML error: {error.problem}")]
+        return None, [
+            Finding(shown, line, "yaml.syntax", f"YAML格式错误：{error.problem}", f"YAML error: {error.problem}")
+        ]
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        return None, [Finding(shown, line, "yaml.syntax", f"YAML格式错误：不允许的字符 U+{ord(text[error.position]):04X}",
-                              f"YAML error: the character U+{ord(text[error.position]):04X} is not allowed")]
+        return None, [
+            Finding(
+                shown,
+                line,
+                "yaml.syntax",
+                f"YAML格式错误：不允许的字符 U+{ord(text[error.position]):04X}",
+                f"YAML error: the character U+{ord(text[error.position]):04X} is not allowed",
+            )
+        ]
     if not isinstance(found, LinedDict):
-        return None, [Finding(shown, 1, "yaml.shape", "文件内容应为键值对", "the file must hold a mapping of keys to values")]
+        return None, [
+            Finding(shown, 1, "yaml.shape", "文件内容应为键值对", "the file must hold a mapping of keys to values")
+        ]
     return found, []

@@ -63,7 +63,10 @@ class Process:
             workers.shutdown(wait=False, cancel_futures=True)
         with self._calls:
             if not self._calls.wait_for(lambda: self._under_way == 0, max(0.0, until - time.monotonic())):
-                log.warning("%d calls are still under way; their outcome is taken for unknown when their time is over", self._under_way)
+                log.warning(
+                    "%d calls are still under way; their outcome is taken for unknown when their time is over",
+                    self._under_way,
+                )
 
     # ------------------------------------------------------------ threads
     def _dispatch(self) -> None:
@@ -105,7 +108,10 @@ class Process:
         try:
             deliver(self._hub, decode(received.body))
         except NotAReleaseNote:
-            log.exception("a message on %s is no release note; it is dropped, the store releases its delivery again", received.queue)
+            log.exception(
+                "a message on %s is no release note; it is dropped, the store releases its delivery again",
+                received.queue,
+            )
         except Exception:
             # The store was out of reach, most likely. The lease brings the delivery back.
             log.exception("delivering from %s", received.queue)

@@ -30,10 +30,19 @@ def serve(settings: Settings, language: str = "zh") -> None:
     """Run until SIGTERM or SIGINT; what is under way is finished first. Raises SystemExit(1) when the port is taken."""
     hub = build(settings)
     process = Process(hub)
-    ready = (f"三通枢纽已启动：{settings.public_url}  接口文档：{settings.public_url}/docs  页面：{settings.public_url}/console"
-             if language == "zh" else f"the hub is up: {settings.public_url}  contract: {settings.public_url}/docs  pages: {settings.public_url}/console")
-    config = uvicorn.Config(create_app(hub, [console(hub)]), host=settings.host, port=settings.port, log_level="warning", access_log=False,
-                            timeout_graceful_shutdown=15)
+    ready = (
+        f"三通枢纽已启动：{settings.public_url}  接口文档：{settings.public_url}/docs  页面：{settings.public_url}/console"
+        if language == "zh"
+        else f"the hub is up: {settings.public_url}  contract: {settings.public_url}/docs  pages: {settings.public_url}/console"
+    )
+    config = uvicorn.Config(
+        create_app(hub, [console(hub)]),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=15,
+    )
     server = Server(config, ready)
     process.start()
     try:

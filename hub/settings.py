@@ -42,8 +42,21 @@ class Settings:
         return self.broker_url is None
 
 
-NAMES = ("database_url", "broker_url", "config_dir", "public_url", "secrets_dir", "data_dir", "host", "port", "schema",
-         "queue_prefix", "business_time", "max_body", "validate_responses")
+NAMES = (
+    "database_url",
+    "broker_url",
+    "config_dir",
+    "public_url",
+    "secrets_dir",
+    "data_dir",
+    "host",
+    "port",
+    "schema",
+    "queue_prefix",
+    "business_time",
+    "max_body",
+    "validate_responses",
+)
 
 
 class BadSetting(Exception):
@@ -83,8 +96,13 @@ def load(environment: Mapping[str, str] | None = None, **over: Any) -> Settings:
         openapi_dir=ROOT / "openapi",
         public_url=(value("public_url") or f"http://{host}:{port}").rstrip("/"),
         secrets_dir=Path(value("secrets_dir") or data_dir / "secrets").absolute(),
-        data_dir=data_dir, host=host, port=port, schema=value("schema"), queue_prefix=value("queue_prefix") or "hub.",
-        business_time=_time(value("business_time")), max_body=_number("max_body", value("max_body") or 20 * 1024 * 1024, 1024, 2**40),
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        schema=value("schema"),
+        queue_prefix=value("queue_prefix") or "hub.",
+        business_time=_time(value("business_time")),
+        max_body=_number("max_body", value("max_body") or 20 * 1024 * 1024, 1024, 2**40),
         validate_responses=str(value("validate_responses") or "").lower() in ("1", "true", "yes"),
     )
 

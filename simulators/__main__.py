@@ -30,16 +30,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hub", help="the hub's address, e.g. http://127.0.0.1:8080")
     parser.add_argument("--hub-user", help="what this system presents when it calls the hub")
     parser.add_argument("--hub-password")
-    parser.add_argument("--set", dest="extra", action="append", default=[], metavar="NAME=VALUE",
-                        help="an option of this system, as its module's first lines describe it")
+    parser.add_argument(
+        "--set",
+        dest="extra",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of this system, as its module's first lines describe it",
+    )
     given = parser.parse_args(arguments)
     if not given.password or (given.user is None and given.system != "rest"):
         parser.error("--user and --password are required (rest: --password, the webhook secret)")
     if any("=" not in pair for pair in given.extra):
         parser.error("--set takes NAME=VALUE")
     settings = Settings(
-        agency=given.agency, data=given.data, user=given.user, password=given.password, hub=given.hub,
-        hub_user=given.hub_user, hub_password=given.hub_password,
+        agency=given.agency,
+        data=given.data,
+        user=given.user,
+        password=given.password,
+        hub=given.hub,
+        hub_user=given.hub_user,
+        hub_password=given.hub_password,
         extra=dict(pair.split("=", 1) for pair in given.extra),
     )
     try:

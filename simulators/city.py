@@ -29,7 +29,15 @@ NAMESPACE = "http://sqjz.jining.example/ws"
 NS = {"c": NAMESPACE}
 
 DONE, ILL_FORMED, NO_TICKET, BAD_LOGIN, NOT_FOUND, CONFLICT, TOO_LARGE, BAD_OFFSET, BUSY = (
-    0, 400, 401, 403, 404, 409, 413, 416, 503,
+    0,
+    400,
+    401,
+    403,
+    404,
+    409,
+    413,
+    416,
+    503,
 )
 MESSAGES = {
     ILL_FORMED: "数据格式错误",
@@ -148,7 +156,11 @@ class City(SoapSystem):
         except Refusal as refusal:
             outcome = "busy" if refusal.code == BUSY else "refused"
             return self._answer(name, refusal.code, refusal.message, refusal.facts), {
-                **entry, "outcome": outcome, "code": refusal.code, "reason": refusal.message}
+                **entry,
+                "outcome": outcome,
+                "code": refusal.code,
+                "reason": refusal.message,
+            }
 
     def apply(self, entry: Entry) -> None:
         if self._ticket and entry.get("ticket") == self._ticket.digest:
@@ -196,9 +208,14 @@ class City(SoapSystem):
         upload_id = upload_id or uuid.uuid4().hex
         sha256 = self._store(self._folder / upload_id, offset, data, last)
         received = offset + len(data)
-        entry |= {"outcome": "upload", "key": upload_id, "received": received, "sha256": sha256,
-                  "digest": hashlib.sha256(data).hexdigest(),
-                  "record": {"upload": upload_id, "offset": offset, "size": len(data), "last": last}}
+        entry |= {
+            "outcome": "upload",
+            "key": upload_id,
+            "received": received,
+            "sha256": sha256,
+            "digest": hashlib.sha256(data).hexdigest(),
+            "record": {"upload": upload_id, "offset": offset, "size": len(data), "last": last},
+        }
         return {"uploadId": upload_id, "received": str(received)}
 
     def _store(self, path: Path, offset: int, data: bytes, last: bool) -> str | None:
@@ -224,8 +241,14 @@ class City(SoapSystem):
         entry["record"] = {
             "business_type": soap.child_text(element, "c:businessType", NS),
             "from_unit": soap.child_text(element, "c:fromUnit", NS),
-            "persons": [{"name": soap.child_text(subject, "c:sqfxryxm", NS), "id_number": _sfzh(subject),
-                         "case": soap.child_text(subject, "c:pjwsh", NS)} for subject in subjects],
+            "persons": [
+                {
+                    "name": soap.child_text(subject, "c:sqfxryxm", NS),
+                    "id_number": _sfzh(subject),
+                    "case": soap.child_text(subject, "c:pjwsh", NS),
+                }
+                for subject in subjects
+            ],
             "documents": documents,
         }
         if not message_id:
@@ -248,8 +271,12 @@ class City(SoapSystem):
         upload = self._uploads.get(upload_id)
         if upload is None or upload.sha256 is None:
             raise Refusal(NOT_FOUND, f"附件未上传完成：{upload_id}")
-        return {"title": soap.child_text(reference, "c:fileName", NS), "type": soap.child_text(reference, "c:fileType", NS),
-                "size": upload.received, "sha256": upload.sha256}
+        return {
+            "title": soap.child_text(reference, "c:fileName", NS),
+            "type": soap.child_text(reference, "c:fileType", NS),
+            "size": upload.received,
+            "sha256": upload.sha256,
+        }
 
     def _decide(self, subjects: list[etree._Element], call: Call) -> list[dict[str, Any]]:
         """The outcome for each person, which a later query tells."""
@@ -278,8 +305,12 @@ class City(SoapSystem):
         if batch is None:
             raise Refusal(NOT_FOUND, f"batchNo={batch_no}")
         decided = batch.asked >= self._polls and not call.meets("wait")
-        entry |= {"outcome": "query", "key": batch.message_id, "batch": batch_no,
-                  "record": {"state": int(decided), "rows": batch.rows if decided else []}}
+        entry |= {
+            "outcome": "query",
+            "key": batch.message_id,
+            "batch": batch_no,
+            "record": {"state": int(decided), "rows": batch.rows if decided else []},
+        }
         rows = "".join(_row(row) for row in batch.rows) if decided else ""
         return {"state": str(int(decided)), "rows": rows}
 
@@ -297,7 +328,12 @@ class City(SoapSystem):
 
     def _answer(self, name: str, code: int, message: str | None, values: dict[str, str]) -> Reply:
         """The answer's elements in the contract's order; what is unknown is nil or zero."""
-        shapes = {"login": ("ticket",), "uploadChunk": ("uploadId", "received"), "submit": ("batchNo",), "query": ("state",)}
+        shapes = {
+            "login": ("ticket",),
+            "uploadChunk": ("uploadId", "received"),
+            "submit": ("batchNo",),
+            "query": ("state",),
+        }
         body = ""
         for element in shapes[name]:
             if element in values:

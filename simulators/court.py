@@ -32,7 +32,9 @@ class Court(SoapSystem):
     versions = ("1.1", "1.2")
     headers = (f"{{{TEMPURI}}}AuthHeader",)
     secrets = ("Password",)
-    own_faults: ClassVar[Mapping[str, str]] = {"server-fault": "an unhandled exception of the application: a fault soap:Server; nothing is kept"}
+    own_faults: ClassVar[Mapping[str, str]] = {
+        "server-fault": "an unhandled exception of the application: a fault soap:Server; nothing is kept"
+    }
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
@@ -49,8 +51,12 @@ class Court(SoapSystem):
         if call.meets("server-fault"):
             raise soap.SoapFault("Server", "服务器无法处理请求。 ---> 未将对象引用设置到对象的实例。")
         record = self._record(call.element)
-        entry: Entry = {"operation": "ReceiveReply", "key": None, "digest": digest_of(soap.understood(call.element)),
-                        "record": record}
+        entry: Entry = {
+            "operation": "ReceiveReply",
+            "key": None,
+            "digest": digest_of(soap.understood(call.element)),
+            "record": record,
+        }
         refused = None
         if refusal := call.meets("refuse"):
             refused = refusal.text("reason", "不予接收")
@@ -102,8 +108,10 @@ class Court(SoapSystem):
             "name": person["name"] if person else None,
             "id_number": person["id"] if person else None,
             "documents": [
-                soap.document_facts(soap.child_text(document, "c:Title", NS) or "",
-                                    base64.b64decode(soap.child_text(document, "c:Content", NS) or ""))
+                soap.document_facts(
+                    soap.child_text(document, "c:Title", NS) or "",
+                    base64.b64decode(soap.child_text(document, "c:Content", NS) or ""),
+                )
                 for document in element.iterfind("c:Documents/c:Document", NS)
             ],
         }
@@ -112,8 +120,11 @@ class Court(SoapSystem):
         body = f"<Success>{str(success).lower()}</Success>"
         body += f"<ReceiptNo>{soap.escape(receipt_no)}</ReceiptNo>" if receipt_no else ""
         body += f"<Error>{soap.escape(error)}</Error>" if error else ""
-        return self.reply(f'<ReceiveReplyResponse xmlns="{TEMPURI}"><ReceiveReplyResult>{body}</ReceiveReplyResult>'
-                          "</ReceiveReplyResponse>", version)
+        return self.reply(
+            f'<ReceiveReplyResponse xmlns="{TEMPURI}"><ReceiveReplyResult>{body}</ReceiveReplyResult>'
+            "</ReceiveReplyResponse>",
+            version,
+        )
 
     # ------------------------------------------------------------ calling
     def send(self, order: dict[str, Any]) -> dict[str, Any]:

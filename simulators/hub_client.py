@@ -116,8 +116,11 @@ class HubClient:
         while True:
             token = self._bearer(stale)
             answer = self._session.request(
-                method, urljoin(self.hub + "/", path), timeout=self._timeout,
-                headers={**headers, "Authorization": f"Bearer {token}"}, **options,
+                method,
+                urljoin(self.hub + "/", path),
+                timeout=self._timeout,
+                headers={**headers, "Authorization": f"Bearer {token}"},
+                **options,
             )
             if answer.status_code != 401 or stale is not None:
                 return answer
@@ -127,7 +130,9 @@ class HubClient:
         with self._lock:
             if self._token is None or self._token == stale or time.monotonic() > self._token_ends:
                 form = {
-                    "grant_type": "client_credentials", "client_id": self._client_id, "client_secret": self._client_secret,
+                    "grant_type": "client_credentials",
+                    "client_id": self._client_id,
+                    "client_secret": self._client_secret,
                 }
                 answer = self._session.post(f"{self.hub}/oauth/token", data=form, timeout=self._timeout)
                 granted = _reply(answer).expect()

@@ -86,7 +86,11 @@ class Police(SoapSystem):
             )
             outcome = "busy" if refusal.code == "CF09" else "refused"
             return self.fault_reply(soap.SoapFault("Client", "业务异常", detail), "1.1"), {
-                **entry, "outcome": outcome, "code": refusal.code, "reason": refusal.message}
+                **entry,
+                "outcome": outcome,
+                "code": refusal.code,
+                "reason": refusal.message,
+            }
         return self.reply(
             f'<ns2:TsRyxxYd xmlns:ns2="{TYPES}"><XXID>{soap.escape(entry["key"])}</XXID><SLBH>{number}</SLBH>'
             f"<SLSJ>{moment}</SLSJ></ns2:TsRyxxYd>"
@@ -180,9 +184,12 @@ class Police(SoapSystem):
             if text is not None and not fields.is_date(text):
                 raise YwYc("CF01", f"{name}={text}")
         for place, name, allowed in (
-            (person, "XBDM", fields.SEXES.__contains__), (person, "MZDM", fields.ETHNIC_GROUPS.__contains__),
-            (person, "HJDXZQHDM", fields.is_place), (person, "XZZXZQHDM", fields.is_place),
-            (correction, "PJJGDM", fields.is_place), (correction, "JZJGDM", fields.is_place),
+            (person, "XBDM", fields.SEXES.__contains__),
+            (person, "MZDM", fields.ETHNIC_GROUPS.__contains__),
+            (person, "HJDXZQHDM", fields.is_place),
+            (person, "XZZXZQHDM", fields.is_place),
+            (correction, "PJJGDM", fields.is_place),
+            (correction, "JZJGDM", fields.is_place),
         ):
             text = soap.child_text(place, name)
             if text is not None and not allowed(text):

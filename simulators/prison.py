@@ -93,18 +93,30 @@ class Prison(SoapSystem):
         if call.element.tag != f"{{{NAMESPACE}}}sendData":
             raise soap.SoapFault("Client", f"No such operation '{soap.local(call.element)}'")
         parts = {soap.local(part): self._value(part, call.envelope) for part in soap.elements(call.element)}
-        entry: Entry = {"operation": "sendData", "key": None, "digest": None, "record": {},
-                        "business_type": parts.get("ywlx")}
+        entry: Entry = {
+            "operation": "sendData",
+            "key": None,
+            "digest": None,
+            "record": {},
+            "business_type": parts.get("ywlx"),
+        }
         try:
             answered = self._business(parts, call, entry)
         except Refusal as refusal:
             outcome = "busy" if refusal.code == "E099" else "refused"
             return self._return(_answer_record(refusal.code, refusal.message, "")), {
-                **entry, "outcome": outcome, "code": refusal.code, "reason": refusal.message}
+                **entry,
+                "outcome": outcome,
+                "code": refusal.code,
+                "reason": refusal.message,
+            }
         if call.meets("empty"):
             return self._return(None), {**entry, "code": DONE, "answer_lsh": answered}
         return self._return(_answer_record(DONE, MESSAGES[DONE], answered)), {
-            **entry, "code": DONE, "answer_lsh": answered}
+            **entry,
+            "code": DONE,
+            "answer_lsh": answered,
+        }
 
     def apply(self, entry: Entry) -> None:
         if entry["outcome"] == "accepted":
@@ -206,8 +218,11 @@ class Prison(SoapSystem):
             f'<sendDataReturn xsi:type="soapenc:string"{nil} xmlns:soapenc="{ENCODING_STYLE}">'
             f"{soap.escape(record or '')}</sendDataReturn></ns1:sendDataResponse>"
         )
-        return Reply(200, "text/xml;charset=utf-8", soap.envelope(
-            body, prefix="soapenv", namespaces=f' xmlns:xsd="{soap.XSD}" xmlns:xsi="{soap.XSI}"'))
+        return Reply(
+            200,
+            "text/xml;charset=utf-8",
+            soap.envelope(body, prefix="soapenv", namespaces=f' xmlns:xsd="{soap.XSD}" xmlns:xsi="{soap.XSI}"'),
+        )
 
     # ------------------------------------------------------------ calling
     def send(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -226,11 +241,17 @@ class Prison(SoapSystem):
                 business_type = soap.child_text(soap.parse(text), "HEAD/YWLX")
             except soap.Malformed:
                 business_type = ""
-        parts = {"yhm": self.settings.hub_user or "", "mm": self.settings.hub_password or "",
-                 "ywlx": business_type or "", "xmlData": text}
+        parts = {
+            "yhm": self.settings.hub_user or "",
+            "mm": self.settings.hub_password or "",
+            "ywlx": business_type or "",
+            "xmlData": text,
+        }
         content = _request(parts, style, encoding)
-        status, body, answer = self.post(content, {"Content-Type": f"text/xml; charset={encoding.lower()}",
-                                                   "SOAPAction": '""', "User-Agent": "Axis/1.4"})
+        status, body, answer = self.post(
+            content,
+            {"Content-Type": f"text/xml; charset={encoding.lower()}", "SOAPAction": '""', "User-Agent": "Axis/1.4"},
+        )
         return {"status": status, "answer": None if answer is None else _taken_apart(answer), "body": body}
 
 
@@ -244,14 +265,19 @@ def _request(parts: dict[str, str], style: str, encoding: str) -> bytes:
         typed = f'xsi:type="{kind}" xmlns:soapenc="{ENCODING_STYLE}"'
         if style == "multiref":
             written += f'<{name} href="#id{number}"/>'
-            multi += (f'<multiRef id="id{number}" soapenc:root="0" soapenv:encodingStyle="{ENCODING_STYLE}" {typed}>'
-                      f"{soap.escape(value)}</multiRef>")
+            multi += (
+                f'<multiRef id="id{number}" soapenc:root="0" soapenv:encodingStyle="{ENCODING_STYLE}" {typed}>'
+                f"{soap.escape(value)}</multiRef>"
+            )
         else:
             written += f"<{name} {typed}>{soap.escape(value)}</{name}>"
-    body = (f'<ns1:sendData soapenv:encodingStyle="{ENCODING_STYLE}" xmlns:ns1="{NAMESPACE}">{written}</ns1:sendData>'
-            f"{multi}")
-    return soap.envelope(body, prefix="soapenv", encoding=encoding,
-                         namespaces=f' xmlns:xsd="{soap.XSD}" xmlns:xsi="{soap.XSI}"')
+    body = (
+        f'<ns1:sendData soapenv:encodingStyle="{ENCODING_STYLE}" xmlns:ns1="{NAMESPACE}">{written}</ns1:sendData>'
+        f"{multi}"
+    )
+    return soap.envelope(
+        body, prefix="soapenv", encoding=encoding, namespaces=f' xmlns:xsd="{soap.XSD}" xmlns:xsi="{soap.XSI}"'
+    )
 
 
 def _record_root(text: str | None) -> etree._Element:
@@ -297,8 +323,10 @@ def _facts(root: etree._Element) -> dict[str, Any]:
 
 def _answer_record(code: str, message: str, lsh: str) -> str:
     lsh_element = f"<LSH>{soap.escape(lsh)}</LSH>" if lsh else "<LSH/>"
-    return (f'<?xml version="1.0" encoding="GB18030"?><ROOT><CODE>{code}</CODE><MSG>{soap.escape(message)}</MSG>'
-            f"{lsh_element}</ROOT>")
+    return (
+        f'<?xml version="1.0" encoding="GB18030"?><ROOT><CODE>{code}</CODE><MSG>{soap.escape(message)}</MSG>'
+        f"{lsh_element}</ROOT>"
+    )
 
 
 def _taken_apart(answer: soap.Envelope) -> dict[str, Any]:
@@ -310,5 +338,8 @@ def _taken_apart(answer: soap.Envelope) -> dict[str, Any]:
         root = soap.parse(text or "")
     except soap.Malformed as error:
         return {"code": None, "msg": f"sendDataReturn: {error}", "lsh": None}
-    return {"code": soap.child_text(root, "CODE"), "msg": soap.child_text(root, "MSG"),
-            "lsh": soap.child_text(root, "LSH") or None}
+    return {
+        "code": soap.child_text(root, "CODE"),
+        "msg": soap.child_text(root, "MSG"),
+        "lsh": soap.child_text(root, "LSH") or None,
+    }

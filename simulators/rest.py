@@ -185,8 +185,14 @@ class Receipts:
     def listed(self) -> list[dict[str, Any]]:
         with self._changed:
             return [
-                {"delivery": receipt.delivery, "outcome": receipt.outcome, "reason": receipt.reason,
-                 "state": receipt.state, "tries": receipt.tries, "answer": receipt.answer}
+                {
+                    "delivery": receipt.delivery,
+                    "outcome": receipt.outcome,
+                    "reason": receipt.reason,
+                    "state": receipt.state,
+                    "tries": receipt.tries,
+                    "answer": receipt.answer,
+                }
                 for receipt in self._receipts.values()
             ]
 

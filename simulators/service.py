@@ -38,7 +38,9 @@ SHARED_FAULTS = {
 PROXY_PAGE = (
     "<!DOCTYPE html><html><head><title>系统维护</title></head><body><h1>系统维护中</h1><p>请稍后再试。</p></body></html>"
 ).encode()
-ERROR_PAGE = b"<html><head><title>Runtime Error</title></head><body><h1>Server Error in '/' Application.</h1></body></html>"
+ERROR_PAGE = (
+    b"<html><head><title>Runtime Error</title></head><body><h1>Server Error in '/' Application.</h1></body></html>"
+)
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,8 @@ class Service:
                 return None, fault
             if fault and fault.name in ("http-500", "html"):
                 reply = (
-                    Reply(500, "text/html", ERROR_PAGE) if fault.name == "http-500"
+                    Reply(500, "text/html", ERROR_PAGE)
+                    if fault.name == "http-500"
                     else Reply(200, "text/html; charset=utf-8", PROXY_PAGE)
                 )
                 entry: Entry = {"operation": operation, "key": None, "outcome": "fault", "digest": None, "record": {}}
@@ -283,7 +286,9 @@ class Service:
     def _control(self, request: Request) -> Reply:
         match request.method, request.path:
             case "GET", "/_sim/health":
-                return Reply.of({"system": self.system.name, "agency": self.system.settings.agency, "url": self.system.url})
+                return Reply.of(
+                    {"system": self.system.name, "agency": self.system.settings.agency, "url": self.system.url}
+                )
             case "GET", "/_sim/journal":
                 after = int(request.query.get("after", ["0"])[0])
                 return Reply.of({"entries": self.journal.entries(after)})

@@ -44,7 +44,13 @@ class SoapFault(Exception):
     """A request that is answered by a SOAP fault. `code` is the 1.1 name; `status` overrides the HTTP status."""
 
     def __init__(
-        self, code: str, message: str, detail: etree._Element | None = None, *, version: str = "1.1", outcome: str = "fault"
+        self,
+        code: str,
+        message: str,
+        detail: etree._Element | None = None,
+        *,
+        version: str = "1.1",
+        outcome: str = "fault",
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.detail, self.version, self.outcome = code, message, detail, version, outcome
@@ -191,7 +197,12 @@ def _standing_alone(schema: etree._Element) -> etree._Element:
 
 # ---------------------------------------------------------------- writing
 def envelope(
-    body: str, version: str = "1.1", *, prefix: str = "soap", header: str = "", encoding: str = "UTF-8",
+    body: str,
+    version: str = "1.1",
+    *,
+    prefix: str = "soap",
+    header: str = "",
+    encoding: str = "UTF-8",
     namespaces: str = "",
 ) -> bytes:
     """An envelope around XML text, in bytes of `encoding` with its declaration."""
@@ -247,7 +258,7 @@ def fault_facts(envelope_: Envelope) -> dict[str, Any] | None:
     return {
         "code": (code or "").partition(":")[2] or code,
         "message": message,
-        "detail": None if detail is None else "".join(
-            etree.tostring(child, encoding="unicode", with_tail=False) for child in elements(detail)
-        ),
+        "detail": None
+        if detail is None
+        else "".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in elements(detail)),
     }

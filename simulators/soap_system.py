@@ -74,8 +74,14 @@ class SoapSystem(System):
         except soap.SoapFault as error:
             answer_in = version if version in self.versions else self.versions[0]
             reply = self.fault_reply(error, answer_in)
-            entry = {"operation": operation, "key": None, "outcome": error.outcome, "digest": None, "record": {},
-                     "code": error.code}
+            entry = {
+                "operation": operation,
+                "key": None,
+                "outcome": error.outcome,
+                "digest": None,
+                "record": {},
+                "code": error.code,
+            }
         return reply, {**entry, "version": version, "request": self._readable(request)}
 
     def _readable(self, request: Request) -> str:
@@ -111,8 +117,11 @@ class SoapSystem(System):
             raise Undelivered(f"{address}: {error}") from error
         content_type = answer.headers.get("Content-Type", "")
         try:
-            return answer.status_code, soap.decode(answer.content, content_type), soap.open_envelope(
-                answer.content, content_type)
+            return (
+                answer.status_code,
+                soap.decode(answer.content, content_type),
+                soap.open_envelope(answer.content, content_type),
+            )
         except (soap.SoapFault, soap.Malformed):
             return answer.status_code, answer.content.decode(errors="replace"), None
 

@@ -57,11 +57,28 @@ def county(folder: Path, webhooks: Mapping[str, str] | None = None, timeout: flo
     return folder
 
 
-def make_hub(folder: Path, store_url: str, config: Path, *, broker: Broker | None = None, broker_url: str | None = None,
-             clock: Clock | None = None) -> Hub:
+def make_hub(
+    folder: Path,
+    store_url: str,
+    config: Path,
+    *,
+    broker: Broker | None = None,
+    broker_url: str | None = None,
+    clock: Clock | None = None,
+) -> Hub:
     """A hub that is not running yet. `folder` holds its data; the secret of every webhook is `SECRET`."""
-    hub = build(settings.load({}, database_url=store_url, broker_url=broker_url, config_dir=config, data_dir=folder / "data",
-                              business_time=datetime(2021, 3, 15, 9, 20, tzinfo=SHANGHAI)), broker=broker, clock=clock)
+    hub = build(
+        settings.load(
+            {},
+            database_url=store_url,
+            broker_url=broker_url,
+            config_dir=config,
+            data_dir=folder / "data",
+            business_time=datetime(2021, 3, 15, 9, 20, tzinfo=SHANGHAI),
+        ),
+        broker=broker,
+        clock=clock,
+    )
     with hub.store.begin() as unit:
         for agency in hub.agencies:
             if any(reach.transport == "rest" for reach in agency.reach):
@@ -106,8 +123,17 @@ def id_number(n: int) -> str:
     return first_17 + id_check_character(first_17)
 
 
-def notice(case: int, *, place: str = "370826", person: int | None = None, name: str = "孙某甲", number: str | None = "", effective_on: str | None = "2021-03-12",
-           remarks: str | None = None, exchange: str = "admission.notice") -> dict[str, Any]:
+def notice(
+    case: int,
+    *,
+    place: str = "370826",
+    person: int | None = None,
+    name: str = "孙某甲",
+    number: str | None = "",
+    effective_on: str | None = "2021-03-12",
+    remarks: str | None = None,
+    exchange: str = "admission.notice",
+) -> dict[str, Any]:
     """A court's notice of a probation case. `person` numbers the ID number, by default as the case; `number` None leaves it out."""
     who: dict[str, Any] = {"name": name, "residence": {"place": "370826108"}}
     if number is not None:
@@ -134,8 +160,14 @@ def handover(case: int, *, exchange: str = "admission.escort", place: str = "370
 
 def report_in(n: int, **more: Any) -> dict[str, Any]:
     """The bureau's record that the nth person reported in."""
-    return {"exchange": "admission.report-in", "record": {
-        "person": {"name": "孙某甲", "id_number": id_number(n)}, "report_in": {"reported_on": "2021-03-18"}, **more}}
+    return {
+        "exchange": "admission.report-in",
+        "record": {
+            "person": {"name": "孙某甲", "id_number": id_number(n)},
+            "report_in": {"reported_on": "2021-03-18"},
+            **more,
+        },
+    }
 
 
 # ------------------------------------------------------------------ a recipient
@@ -201,13 +233,25 @@ class Recipient:
             return self._say(request, answer, {"detail": f"answered {answer}"})
         data = json.loads(body)["data"]
         with self.changed:
-            self.journal.append(Told(message_id, data["delivery"], data["transfer"], data["case"], data["exchange"],
-                                     json.dumps(data, sort_keys=True)))
+            self.journal.append(
+                Told(
+                    message_id,
+                    data["delivery"],
+                    data["transfer"],
+                    data["case"],
+                    data["exchange"],
+                    json.dumps(data, sort_keys=True),
+                )
+            )
             self.changed.notify_all()
         if answer == "lost":
             request.close_connection = True
             return None
-        said = {"receipt": {"outcome": answer, "reason": "不在本县" if answer == "returned" else None}} if isinstance(answer, str) else {}
+        said = (
+            {"receipt": {"outcome": answer, "reason": "不在本县" if answer == "returned" else None}}
+            if isinstance(answer, str)
+            else {}
+        )
         return self._say(request, 200, said)
 
     def _say(self, request: BaseHTTPRequestHandler, status: int, said: Mapping[str, Any]) -> None:
@@ -262,7 +306,10 @@ def rows(hub: Hub, sql: str, **values: Any) -> Sequence[Any]:
 
 def states(hub: Hub, transfer: str) -> dict[str, str]:
     """Recipient → state of a transfer's deliveries."""
-    return {row.recipient: row.status for row in rows(hub, "SELECT recipient, status FROM delivery WHERE transfer_id = :t", t=transfer)}
+    return {
+        row.recipient: row.status
+        for row in rows(hub, "SELECT recipient, status FROM delivery WHERE transfer_id = :t", t=transfer)
+    }
 
 
 def holder(hub: Hub, person: str) -> str | None:

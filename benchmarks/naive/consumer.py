@@ -31,10 +31,16 @@ def by_webhook(url: str) -> Deliver:
 
     def deliver(message: Message) -> str:
         now = datetime.now(UTC)
-        body = json.dumps({"type": "delivery.created", "timestamp": now.isoformat(), "data": message.body}, ensure_ascii=False)
+        body = json.dumps(
+            {"type": "delivery.created", "timestamp": now.isoformat(), "data": message.body}, ensure_ascii=False
+        )
         name = f"naive-{message.id}"
-        headers = {"Content-Type": "application/json", "webhook-id": name, "webhook-timestamp": str(int(now.timestamp())),
-                   "webhook-signature": webhook.sign(name, now, body)}
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": name,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": webhook.sign(name, now, body),
+        }
         answer = requests.post(url, data=body.encode(), headers=headers, timeout=30)
         answer.raise_for_status()
         return answer.text

@@ -51,5 +51,8 @@ def police_request(message_id: str, body: dict[str, Any], documents: Path) -> di
             "JZJSRQ": day(correction["to"]),
             "JZJGDM": correction["execution_place"][:6],
         },
-        "FJ": [{"mc": f"{named['title']}.pdf", "_value_1": (documents / named["sha256"]).read_bytes()} for named in body.get("documents", ())],
+        "FJ": [
+            {"mc": f"{named['title']}.pdf", "_value_1": (documents / named["sha256"]).read_bytes()}
+            for named in body.get("documents", ())
+        ],
     }

@@ -45,7 +45,13 @@ def create_transfer() -> ResponseReturnValue:
         return jsonify(errors=error.messages), 422
     key = request.headers["Idempotency-Key"]
     with Session() as session:
-        message = Message(key=key, exchange=body["exchange"], place=body["record"]["correction"]["execution_place"], body=body, status="received")
+        message = Message(
+            key=key,
+            exchange=body["exchange"],
+            place=body["record"]["correction"]["execution_place"],
+            body=body,
+            status="received",
+        )
         session.add(message)
         try:
             session.commit()

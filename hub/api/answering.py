@@ -24,8 +24,11 @@ def answer_checks(contract: Mapping[str, Any]) -> dict[tuple[str, str, str], Che
     """A check for each JSON answer of the contract, by operation, status and media type."""
     return {
         (operation["operationId"], status, media_type): checker(json_schema(content["schema"]), "answer")
-        for path in contract["paths"].values() for operation in path.values() if isinstance(operation, dict)
-        for status, answer in operation["responses"].items() for media_type, content in answer.get("content", {}).items()
+        for path in contract["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict)
+        for status, answer in operation["responses"].items()
+        for media_type, content in answer.get("content", {}).items()
         if media_type.endswith("json") or media_type == ANY
     }
 

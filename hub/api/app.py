@@ -65,12 +65,22 @@ def create_app(hub: Hub, pages: Sequence[flask.Blueprint] = ()) -> ASGIApp:
 def create_flask_app(hub: Hub) -> FlaskApp:
     """The same without the limit; `app.app` is the Flask application that pages join."""
     whole = contract()
-    described = {**whole, "paths": {path: operations for path, operations in whole["paths"].items() if path not in PAGES}}
+    described = {
+        **whole,
+        "paths": {path: operations for path, operations in whole["paths"].items() if path not in PAGES},
+    }
     app = FlaskApp(
-        "hub.api", server_args={"static_folder": None}, strict_validation=True, validate_responses=hub.settings.validate_responses,
-        validator_map={"parameter": ParameterReader, "body": MediaTypeDict({"*/*": body_validator(body_checks(described))}),
-                       "response": MediaTypeDict({"*/*json": answer_validator(answer_checks(described))})},
-        security_map={"oauth2": _token_security(hub)}, swagger_ui_options=SwaggerUIOptions(swagger_ui=False, serve_spec=False),
+        "hub.api",
+        server_args={"static_folder": None},
+        strict_validation=True,
+        validate_responses=hub.settings.validate_responses,
+        validator_map={
+            "parameter": ParameterReader,
+            "body": MediaTypeDict({"*/*": body_validator(body_checks(described))}),
+            "response": MediaTypeDict({"*/*json": answer_validator(answer_checks(described))}),
+        },
+        security_map={"oauth2": _token_security(hub)},
+        swagger_ui_options=SwaggerUIOptions(swagger_ui=False, serve_spec=False),
     )
     app._middleware_app.asgi_app = WSGIMiddleware(app.app.wsgi_app, workers=WORKERS)
     for kind, handler in HANDLERS:
@@ -88,15 +98,27 @@ class _OperationResolver(Resolver):  # type: ignore[misc]
         super().__init__()
         self._handlers = handlers
         self._offered = {
-            operation["operationId"]: sorted({media for status, answer in operation["responses"].items() if status.startswith("2")
-                                              for media in answer.get("content", {})})
-            for path in described["paths"].values() for operation in path.values() if isinstance(operation, Mapping)
+            operation["operationId"]: sorted(
+                {
+                    media
+                    for status, answer in operation["responses"].items()
+                    if status.startswith("2")
+                    for media in answer.get("content", {})
+                }
+            )
+            for path in described["paths"].values()
+            for operation in path.values()
+            if isinstance(operation, Mapping)
         }
 
     def resolve_function_from_operation_id(self, operation_id: str) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(self._handlers, operation_id)
         # Legacy clients ask for all sorts of things and take their contract's answer; documents are of any type.
-        return _accepting(function, self._offered[operation_id]) if self._offered[operation_id] == ["application/json"] else function
+        return (
+            _accepting(function, self._offered[operation_id])
+            if self._offered[operation_id] == ["application/json"]
+            else function
+        )
 
 
 def _accepting(function: Callable[..., Any], offered: list[str]) -> Callable[..., Any]:
@@ -105,8 +127,17 @@ def _accepting(function: Callable[..., Any], offered: list[str]) -> Callable[...
         accepted = flask.request.accept_mimetypes
         if accepted and not accepted.best_match(offered):
             listed = ", ".join(offered)
-            raise NotAcceptable([Fault("request.accept", "#/header/Accept", f"可以提供：{listed}", f"{listed} can be given",
-                                       value=flask.request.headers.get("Accept"))])
+            raise NotAcceptable(
+                [
+                    Fault(
+                        "request.accept",
+                        "#/header/Accept",
+                        f"可以提供：{listed}",
+                        f"{listed} can be given",
+                        value=flask.request.headers.get("Accept"),
+                    )
+                ]
+            )
         return function(*args, **kwargs)
 
     return guarded
@@ -114,8 +145,13 @@ def _accepting(function: Callable[..., Any], offered: list[str]) -> Callable[...
 
 def _method_not_allowed(described: Mapping[str, Any]) -> Callable[[ConnexionRequest, HTTPException], ConnexionResponse]:
     """405 with every method that the address takes (RFC 9110, 15.5.6); the router knows only its first match."""
-    addresses = [(re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)) + "$"), [name.upper() for name in operations if name in METHODS])
-                 for path, operations in described["paths"].items()]
+    addresses = [
+        (
+            re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)) + "$"),
+            [name.upper() for name in operations if name in METHODS],
+        )
+        for path, operations in described["paths"].items()
+    ]
 
     def refuse(request: ConnexionRequest, error: HTTPException) -> ConnexionResponse:
         allowed = {method for address, methods in addresses if address.match(request.url.path) for method in methods}
@@ -130,7 +166,9 @@ def _token_security(hub: Hub) -> type[AbstractSecurityHandler]:
     class TokenSecurity(AbstractSecurityHandler):  # type: ignore[misc]
         """Bearer tokens (RFC 6750): the agency that a token stands for, or 401."""
 
-        def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Callable[[ConnexionRequest], Any]:
+        def get_fn(
+            self, security_scheme: dict[str, Any], required_scopes: list[str]
+        ) -> Callable[[ConnexionRequest], Any]:
             async def verify(request: ConnexionRequest) -> Any:
                 kind, _, token = request.headers.get("authorization", "").partition(" ")
                 if kind.lower() != "bearer":

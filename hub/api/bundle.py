@@ -79,7 +79,9 @@ class _Bundler:
             return self._reference(self._target(node["$ref"], file), above)
         walked = {key: self._walk(value, file, above) for key, value in node.items()}
         if isinstance(node.get("discriminator"), dict):
-            mapping = {key: self._names[self._target(value, file)] for key, value in node["discriminator"]["mapping"].items()}
+            mapping = {
+                key: self._names[self._target(value, file)] for key, value in node["discriminator"]["mapping"].items()
+            }
             walked["discriminator"] = {**node["discriminator"], "mapping": mapping}
         return walked
 

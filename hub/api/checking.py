@@ -15,8 +15,13 @@ import jsonschema_rs
 from hub.domain.faults import Fault
 
 TYPES = {
-    "object": ("对象", "an object"), "array": ("列表", "a list"), "string": ("字符串", "a string"), "integer": ("整数", "a whole number"),
-    "number": ("数", "a number"), "boolean": ("true 或 false", "true or false"), "null": ("null", "null"),
+    "object": ("对象", "an object"),
+    "array": ("列表", "a list"),
+    "string": ("字符串", "a string"),
+    "integer": ("整数", "a whole number"),
+    "number": ("数", "a number"),
+    "boolean": ("true 或 false", "true or false"),
+    "null": ("null", "null"),
 }
 
 #: The keyword that failed → the rule's name, where another word says it better.
@@ -52,18 +57,40 @@ def _faults(schema: Mapping[str, Any], error: Any, family: str) -> list[Fault]:
     at = above[-1]
     if keyword == "additionalProperties":
         known = sorted(at.get("properties", ()))
-        return [Fault(rule, pointer + _pointer([name]), f"没有“{name}”这一项；可以有：{'、'.join(known)}",
-                      f"there is no {name!r} here; there may be {', '.join(known)}", value=name) for name in error.kind.unexpected]
+        return [
+            Fault(
+                rule,
+                pointer + _pointer([name]),
+                f"没有“{name}”这一项；可以有：{'、'.join(known)}",
+                f"there is no {name!r} here; there may be {', '.join(known)}",
+                value=name,
+            )
+            for name in error.kind.unexpected
+        ]
     if keyword == "required":
         name = error.kind.property
         missing = _property(above, name)
         label = chinese_name(missing) or name
         zh, en = _expected(missing) if missing else ("", "")
-        return [Fault(rule, pointer + _pointer([name]), f"缺少“{label}”" + (f"：应为{zh}" if zh else ""),
-                      f"{name} is missing" + (f": {en} is expected" if en else ""))]
+        return [
+            Fault(
+                rule,
+                pointer + _pointer([name]),
+                f"缺少“{label}”" + (f"：应为{zh}" if zh else ""),
+                f"{name} is missing" + (f": {en} is expected" if en else ""),
+            )
+        ]
     zh, en = _sentence(at, keyword, error)
     label = chinese_name(at)
-    return [Fault(rule, pointer, f"“{label}”应为{zh}" if label else f"应为{zh}", f"{en} is expected", value=_shown(error.instance))]
+    return [
+        Fault(
+            rule,
+            pointer,
+            f"“{label}”应为{zh}" if label else f"应为{zh}",
+            f"{en} is expected",
+            value=_shown(error.instance),
+        )
+    ]
 
 
 def _sentence(at: Mapping[str, Any], keyword: str, error: Any) -> Sentence:
@@ -72,14 +99,30 @@ def _sentence(at: Mapping[str, Any], keyword: str, error: Any) -> Sentence:
     value = at.get(keyword)
     match keyword:
         case "minLength" | "maxLength":
-            return f"{at.get('minLength', 0)}至{at.get('maxLength', '若干')}个字符", f"a string of {at.get('minLength', 0)} to {at.get('maxLength', 'any number of')} characters"
+            return (
+                f"{at.get('minLength', 0)}至{at.get('maxLength', '若干')}个字符",
+                f"a string of {at.get('minLength', 0)} to {at.get('maxLength', 'any number of')} characters",
+            )
         case "minimum" | "maximum":
-            return f"{at.get('minimum', '')}至{at.get('maximum', '')}之间的数", f"a number from {at.get('minimum', '')} to {at.get('maximum', '')}"
+            return (
+                f"{at.get('minimum', '')}至{at.get('maximum', '')}之间的数",
+                f"a number from {at.get('minimum', '')} to {at.get('maximum', '')}",
+            )
         case "minItems" | "maxItems":
-            return f"{at.get('minItems', 0)}至{at.get('maxItems', '若干')}项", f"a list of {at.get('minItems', 0)} to {at.get('maxItems', 'any number of')} items"
+            return (
+                f"{at.get('minItems', 0)}至{at.get('maxItems', '若干')}项",
+                f"a list of {at.get('minItems', 0)} to {at.get('maxItems', 'any number of')} items",
+            )
         case "minProperties" | "maxProperties":
-            many = value if at.get("minProperties") == at.get("maxProperties") else f"{'至少' if keyword == 'minProperties' else '至多'}{value}"
-            return f"其中{many}项：{'、'.join(at.get('properties', ()))}", f"{'at least' if keyword == 'minProperties' else 'at most'} {value} of {', '.join(at.get('properties', ()))}"
+            many = (
+                value
+                if at.get("minProperties") == at.get("maxProperties")
+                else f"{'至少' if keyword == 'minProperties' else '至多'}{value}"
+            )
+            return (
+                f"其中{many}项：{'、'.join(at.get('properties', ()))}",
+                f"{'at least' if keyword == 'minProperties' else 'at most'} {value} of {', '.join(at.get('properties', ()))}",
+            )
         case "pattern":
             return f"符合格式 {value} 的字符串", f"a string of the pattern {value}"
         case "format":
@@ -98,7 +141,9 @@ def _expected(schema: Mapping[str, Any] | None) -> Sentence:
         return schema["x-expects"]["zh"], schema["x-expects"]["en"]
     if "enum" in schema:
         allowed = [str(value) for value in schema["enum"] if value is not None]
-        return f"{'、'.join(allowed)}之一" if len(allowed) > 1 else allowed[0], ("one of " if len(allowed) > 1 else "") + ", ".join(allowed)
+        return f"{'、'.join(allowed)}之一" if len(allowed) > 1 else allowed[0], (
+            "one of " if len(allowed) > 1 else ""
+        ) + ", ".join(allowed)
     types = schema.get("type", ())
     names = [TYPES[name] for name in ([types] if isinstance(types, str) else types)]
     return "或".join(zh for zh, _ in names), " or ".join(en for _, en in names)
@@ -128,7 +173,9 @@ def _property(above: list[Mapping[str, Any]], name: str) -> Mapping[str, Any] | 
     if found is None:
         for outer in reversed(above[:-1]):
             neighbours = (_resolved(root, inner) for inner in outer.get("allOf", ()))
-            found = next((inner["properties"][name] for inner in neighbours if name in inner.get("properties", {})), None)
+            found = next(
+                (inner["properties"][name] for inner in neighbours if name in inner.get("properties", {})), None
+            )
             if found is not None:
                 break
     if found is not None and "allOf" in found:

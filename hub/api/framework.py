@@ -22,7 +22,19 @@ with warnings.catch_warnings():
     from connexion.validators import AbstractRequestBodyValidator, AbstractResponseBodyValidator, ParameterValidator
 
 __all__ = [
-    "NO_VALUE", "ROUTING_CONTEXT", "AbstractRequestBodyValidator", "AbstractResponseBodyValidator", "AbstractSecurityHandler", "ConnexionRequest", "ConnexionResponse",
-    "FlaskApp", "MediaTypeDict", "NonConformingResponseBody", "OAuthProblem", "ParameterValidator", "ProblemException", "Resolver",
+    "NO_VALUE",
+    "ROUTING_CONTEXT",
+    "AbstractRequestBodyValidator",
+    "AbstractResponseBodyValidator",
+    "AbstractSecurityHandler",
+    "ConnexionRequest",
+    "ConnexionResponse",
+    "FlaskApp",
+    "MediaTypeDict",
+    "NonConformingResponseBody",
+    "OAuthProblem",
+    "ParameterValidator",
+    "ProblemException",
+    "Resolver",
     "SwaggerUIOptions",
 ]

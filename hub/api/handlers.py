@@ -37,7 +37,11 @@ class Handlers:
     def issue_token(self) -> flask.Response:
         form = _load(r.TokenRequest, flask.request.form.to_dict())
         basic = flask.request.authorization
-        named = (basic.username, basic.password) if basic and basic.type == "basic" else (form.get("client_id"), form.get("client_secret"))
+        named = (
+            (basic.username, basic.password)
+            if basic and basic.type == "basic"
+            else (form.get("client_id"), form.get("client_secret"))
+        )
         issued = tokens.issue(self._hub, named[0] or "", named[1] or "")
         return _answer(r.Token, issued, 200, NOT_CACHED)
 
@@ -49,7 +53,9 @@ class Handlers:
 
     def create_submission(self, user: str) -> flask.Response:
         request = flask.request
-        taken = intake.submit_dialect(self._hub, user, _key(), request.get_data(), request.content_type or "application/octet-stream")
+        taken = intake.submit_dialect(
+            self._hub, user, _key(), request.get_data(), request.content_type or "application/octet-stream"
+        )
         return _answer(r.Submitted, taken, 202)
 
     def list_transfers(self, user: str, limit: int = 50, after: str | None = None, **filters: Any) -> flask.Response:
@@ -92,7 +98,12 @@ class Handlers:
     def get_document(self, user: str, sha256: str) -> flask.Response:
         content, media_type = queries.document(self._hub, user, sha256)
         # What somebody uploaded is never to run in a browser under the hub's name.
-        return flask.Response(content, 200, {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}, content_type=media_type)
+        return flask.Response(
+            content,
+            200,
+            {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"},
+            content_type=media_type,
+        )
 
     # -------------------------------------------------------- persons
     def get_responsibility(self, user: str, id: str) -> flask.Response:
@@ -123,7 +134,9 @@ class Handlers:
 
     def get_wsdl(self, agency: str) -> flask.Response:
         location = f"{self._hub.settings.public_url}/soap/{agency}"
-        return flask.Response(soap_intake.wsdl(self._hub, agency, location), 200, content_type="text/xml; charset=utf-8")
+        return flask.Response(
+            soap_intake.wsdl(self._hub, agency, location), 200, content_type="text/xml; charset=utf-8"
+        )
 
     # -------------------------------------------------------- operations
     def health_live(self) -> flask.Response:
@@ -135,9 +148,13 @@ class Handlers:
                 unit.case_known("cas_none")
         except Exception as error:  # whatever keeps the store from answering, the answer is: not now
             log.warning("the store does not answer: %s", error)
-            raise Unavailable([Fault("store.unavailable", "", "数据库暂时不可用", "the store cannot be used now")]) from error
+            raise Unavailable(
+                [Fault("store.unavailable", "", "数据库暂时不可用", "the store cannot be used now")]
+            ) from error
         connected = self._hub.broker.connected()
-        return _answer(r.Ready, {"status": "ready" if connected else "degraded", "parts": {"store": True, "broker": connected}})
+        return _answer(
+            r.Ready, {"status": "ready" if connected else "degraded", "parts": {"store": True, "broker": connected}}
+        )
 
     @cached_property
     def _contract(self) -> bytes:
@@ -159,9 +176,13 @@ def _load(resource: type[Schema], body: Any) -> dict[str, Any]:
     return loaded
 
 
-def _answer(resource: type[Schema], found: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> flask.Response:
+def _answer(
+    resource: type[Schema], found: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> flask.Response:
     """An answer with the members that the contract names and no others."""
-    return flask.Response(encoded(_schema(resource).dump(found)), status, dict(headers or {}), content_type="application/json")
+    return flask.Response(
+        encoded(_schema(resource).dump(found)), status, dict(headers or {}), content_type="application/json"
+    )
 
 
 def _json() -> Any:
@@ -180,8 +201,17 @@ def _time(name: str, text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:  # RFC 3339 allows a leap second, and years that no clock has
-        raise Malformed([Fault("request.format", f"#/query/{name}", "应为带时区的时间，如 2021-03-12T09:30:00+08:00",
-                               "a time with offset like 2021-03-12T09:30:00+08:00 is expected", value=text)]) from error
+        raise Malformed(
+            [
+                Fault(
+                    "request.format",
+                    f"#/query/{name}",
+                    "应为带时区的时间，如 2021-03-12T09:30:00+08:00",
+                    "a time with offset like 2021-03-12T09:30:00+08:00 is expected",
+                    value=text,
+                )
+            ]
+        ) from error
 
 
 def _with_schema(exchange: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,15 +69,26 @@ class SizeLimit:
 
     async def _refuse(self, scope: Scope, headers: Headers, size: int | None, send: Send) -> None:
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._executor, partial(self._refusal, scope["path"], headers, size)) or self._problem(headers, size)
+        answer = await loop.run_in_executor(
+            self._executor, partial(self._refusal, scope["path"], headers, size)
+        ) or self._problem(headers, size)
         # The rest of the body is not read: nothing else can follow on this connection.
-        sent: list[tuple[bytes, bytes]] = [(b"content-type", answer.media_type.encode()), (b"content-length", str(len(answer.body)).encode()),
-                                           (b"connection", b"close")]
+        sent: list[tuple[bytes, bytes]] = [
+            (b"content-type", answer.media_type.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"connection", b"close"),
+        ]
         await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         await send({"type": "http.response.body", "body": answer.body})
 
     def _problem(self, headers: Headers, size: int | None) -> Answer:
-        fault = Fault("request.too-large", "", f"内容不能超过 {self._limit} 字节", f"a body may have {self._limit} bytes at most", value=size)
+        fault = Fault(
+            "request.too-large",
+            "",
+            f"内容不能超过 {self._limit} 字节",
+            f"a body may have {self._limit} bytes at most",
+            value=size,
+        )
         return Answer(413, MEDIA_TYPE, encoded(problem_body(413, [fault], language_of(headers.get("accept-language")))))
 
 

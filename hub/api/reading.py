@@ -44,10 +44,20 @@ def read_json(raw: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         place = f"第 {error.lineno} 行第 {error.colno} 列" if isinstance(error, json.JSONDecodeError) else ""
         spot = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise _malformed("json.malformed", "", f"不是有效的 JSON{'：' + place if place else ''}", f"this is not JSON{spot}") from error
+        raise _malformed(
+            "json.malformed", "", f"不是有效的 JSON{'：' + place if place else ''}", f"this is not JSON{spot}"
+        ) from error
     if SUSPECT.search(raw):
-        faults = [Fault("text.forbidden", pointer, "文字中不能有控制字符或不完整的字符", "text may not hold control characters or halves of characters")
-                  for pointer, text in _texts(found, "") if FORBIDDEN.search(text)]
+        faults = [
+            Fault(
+                "text.forbidden",
+                pointer,
+                "文字中不能有控制字符或不完整的字符",
+                "text may not hold control characters or halves of characters",
+            )
+            for pointer, text in _texts(found, "")
+            if FORBIDDEN.search(text)
+        ]
         if faults:
             raise Malformed(faults)
     return found
@@ -98,7 +108,9 @@ def body_checks(contract: Mapping[str, Any]) -> dict[str, tuple[str, Check]]:
     """operationId → media type and check of its JSON or form body. Operations that take raw bytes have none."""
     return {
         operation["operationId"]: (media_type, checker(json_schema(_envelope(content["schema"], contract)), "request"))
-        for path in contract["paths"].values() for operation in path.values() if isinstance(operation, dict)
+        for path in contract["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict)
         for media_type, content in operation.get("requestBody", {}).get("content", {}).items()
         if content["schema"].get("format") != "binary"
     }
@@ -117,7 +129,10 @@ def _envelope(schema: Mapping[str, Any], contract: Mapping[str, Any]) -> Mapping
         return schema
     one = contract["components"]["schemas"][named["oneOf"][0]["$ref"].rpartition("/")[2]]
     by = named["discriminator"]["propertyName"]
-    return {**one, "properties": {**one["properties"], by: {"type": "string", "maxLength": 60}, "record": {"type": "object"}}}
+    return {
+        **one,
+        "properties": {**one["properties"], by: {"type": "string", "maxLength": 60}, "record": {"type": "object"}},
+    }
 
 
 def body_validator(checks: Mapping[str, tuple[str, Check]]) -> type[AbstractRequestBodyValidator]:
@@ -156,13 +171,20 @@ async def _messages(receive: Receive) -> AsyncIterator[Message]:
 def _form(raw: bytes) -> dict[str, str]:
     """A form as a mapping. Raises `Malformed` for bytes that are no form, or a field given twice (RFC 6749 section 3.2)."""
     try:
-        fields = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict", max_num_fields=50)
+        fields = parse_qsl(
+            raw.decode("utf-8"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict", max_num_fields=50
+        )
     except ValueError as error:
         raise _malformed("form.malformed", "", "不是有效的表单", "this is no form") from error
     found = dict(fields)
     twice = {name for name, _ in fields if [n for n, _ in fields].count(name) > 1}
     if twice:
-        raise Malformed([Fault("form.twice", f"/{name}", f"“{name}”只能出现一次", f"{name} may be given once") for name in sorted(twice)])
+        raise Malformed(
+            [
+                Fault("form.twice", f"/{name}", f"“{name}”只能出现一次", f"{name} may be given once")
+                for name in sorted(twice)
+            ]
+        )
     return found
 
 
@@ -171,11 +193,26 @@ class ParameterReader(ParameterValidator):  # type: ignore[misc]
     """Every fault of the parameters at once; a fault's pointer is `#/query/limit`, `#/header/Idempotency-Key`, …"""
 
     def validate_request(self, request: ConnexionRequest) -> None:
-        faults = [
-            Fault("request.unknown", f"#/query/{name}", f"没有参数“{name}”", f"there is no parameter {name!r}", value=name)
-            for name in sorted(self.validate_query_parameter_list(request))
-        ] if self.strict_validation and self.parameters.get("query") is not None else []
-        given = {"query": request.query_params, "path": request.path_params, "header": request.headers, "cookie": request.cookies}
+        faults = (
+            [
+                Fault(
+                    "request.unknown",
+                    f"#/query/{name}",
+                    f"没有参数“{name}”",
+                    f"there is no parameter {name!r}",
+                    value=name,
+                )
+                for name in sorted(self.validate_query_parameter_list(request))
+            ]
+            if self.strict_validation and self.parameters.get("query") is not None
+            else []
+        )
+        given = {
+            "query": request.query_params,
+            "path": request.path_params,
+            "header": request.headers,
+            "cookie": request.cookies,
+        }
         for place, parameters in self.parameters.items():
             for parameter in parameters:
                 faults += _parameter_faults(place, parameter, given[place].get(parameter["name"]))
@@ -187,14 +224,26 @@ def _parameter_faults(place: str, parameter: Mapping[str, Any], value: Any) -> l
     pointer = f"#/{place}/{parameter['name']}"
     if value is None:
         expects = parameter["schema"].get("x-expects", {"zh": "", "en": ""})
-        return [Fault("request.required", pointer, f"缺少参数“{parameter['name']}”" + (f"：应为{expects['zh']}" if expects["zh"] else ""),
-                      f"the parameter {parameter['name']} is missing" + (f": {expects['en']} is expected" if expects["en"] else ""))
-                ] if parameter.get("required") else []
+        return (
+            [
+                Fault(
+                    "request.required",
+                    pointer,
+                    f"缺少参数“{parameter['name']}”" + (f"：应为{expects['zh']}" if expects["zh"] else ""),
+                    f"the parameter {parameter['name']} is missing"
+                    + (f": {expects['en']} is expected" if expects["en"] else ""),
+                )
+            ]
+            if parameter.get("required")
+            else []
+        )
     if value == "" and parameter.get("allowEmptyValue"):
         return []
     if isinstance(value, str) and FORBIDDEN.search(value):
         return [Fault("text.forbidden", pointer, "不能有控制字符", "control characters are not taken")]
-    check = _parameter_check(json.dumps({key: inner for key, inner in parameter["schema"].items() if key != "components"}, sort_keys=True))
+    check = _parameter_check(
+        json.dumps({key: inner for key, inner in parameter["schema"].items() if key != "components"}, sort_keys=True)
+    )
     return [Fault(fault.rule, pointer + fault.pointer, fault.zh, fault.en, value=fault.value) for fault in check(value)]
 
 

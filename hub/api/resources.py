@@ -12,8 +12,20 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 TRANSFER_STATUS = ("accepted", "parked", "delivering", "delivered", "answered", "refused", "withdrawn")
-DELIVERY_STATUS = ("waiting", "ready", "released", "attempting", "submitted", "delivered", "accepted", "returned", "refused", "parked",
-                   "unknown", "withdrawn")
+DELIVERY_STATUS = (
+    "waiting",
+    "ready",
+    "released",
+    "attempting",
+    "submitted",
+    "delivered",
+    "accepted",
+    "returned",
+    "refused",
+    "parked",
+    "unknown",
+    "withdrawn",
+)
 OUTCOMES = ("accepted", "returned")
 STRENGTHS = ("recorded", "attested", "signed")
 

@@ -49,7 +49,10 @@ def band(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], now: da
         return None
     begins = [datetime.fromisoformat(line["since"]) for line in history]
     ends: list[datetime | None] = [*begins[1:], None]
-    lasted = [max(0.0, ((end or max(now, begin)) - begin).total_seconds() / 86400) for begin, end in zip(begins, ends, strict=True)]
+    lasted = [
+        max(0.0, ((end or max(now, begin)) - begin).total_seconds() / 86400)
+        for begin, end in zip(begins, ends, strict=True)
+    ]
     room = WIDTH - (NEXT if more else 0) - GAP * (len(history) - 1)
     least = min(LEAST, room / len(history))
     weights = [math.log1p(days) + 0.2 for days in lasted]
@@ -59,8 +62,18 @@ def band(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], now: da
     for line, end, days, weight in zip(history, ends, lasted, weights, strict=True):
         width = least + spare * weight / sum(weights)
         shade = shades.setdefault(line["holder"], len(shades) % 4)
-        stretches.append(Stretch(round(x, 1), round(width, 1), line["holder"], wrapped(names[line["holder"]], width - 20), line["since"],
-                                 int(days) if end else None, line["cause"]["transfer"], shade))
+        stretches.append(
+            Stretch(
+                round(x, 1),
+                round(width, 1),
+                line["holder"],
+                wrapped(names[line["holder"]], width - 20),
+                line["since"],
+                int(days) if end else None,
+                line["cause"]["transfer"],
+                shade,
+            )
+        )
         x += width + GAP
     return Band(tuple(stretches), WIDTH, round(x - GAP, 1))
 

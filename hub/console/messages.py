@@ -37,7 +37,12 @@ _DECLARATION = re.compile(r"^\ufeff?\s*(<\?xml\s[^>]*?\?>)\s*")
 #: GB18030 holds both older standards; senders declare the older names and send what only the newer one has.
 _GB = frozenset({"gb2312", "gbk", "cp936", "gb_2312-80", "euc-cn", "x-gbk", "windows-936"})
 _NOT_ELEMENTS = (etree._Comment, etree._ProcessingInstruction, etree._Entity)
-_PARSER_OPTIONS: Mapping[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "remove_blank_text": False}
+_PARSER_OPTIONS: Mapping[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "remove_blank_text": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,6 @@ class Line:
     depth: int
     pieces: tuple[Piece, ...]
     inner: bool = False
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,9 @@ def _decoded(raw: bytes, media_type: str | None) -> tuple[str | None, str]:
 def _lines(text: str, media_type: str | None, secrets: frozenset[str]) -> tuple[str, list[Line]]:
     if "json" in (media_type or "") or text.lstrip("\ufeff \r\n\t")[:1] in ("{", "["):
         try:
-            return "json", _json_lines(json.dumps(_without_secrets(json.loads(text), secrets), ensure_ascii=False, indent=2))
+            return "json", _json_lines(
+                json.dumps(_without_secrets(json.loads(text), secrets), ensure_ascii=False, indent=2)
+            )
         except (ValueError, RecursionError):
             return "text", _plain(_blotted(text, secrets))
     root, declaration = _parsed(text)
@@ -143,7 +149,7 @@ def _lines(text: str, media_type: str | None, secrets: frozenset[str]) -> tuple[
 def _parsed(text: str) -> tuple[etree._Element | None, str]:
     """The root element and the declaration as it stands, or None for what is no XML or brings a document type."""
     found = _DECLARATION.match(text)
-    body = text[found.end():] if found else text.lstrip("\ufeff")
+    body = text[found.end() :] if found else text.lstrip("\ufeff")
     if "<!DOCTYPE" in body:
         return None, ""
     try:
@@ -168,17 +174,28 @@ def _plain(text: str) -> list[Line]:
 
 def _blotted(text: str, secrets: frozenset[str]) -> str:
     """Text that is no well-formed message, without what stands where a password would."""
+
     def secret(name: str) -> bool:
         return _is_secret(name.rpartition(":")[2], secrets)
 
-    text = re.sub(r"<([\w.:-]+)((?:\s[^<>]*)?>)((?:<!\[CDATA\[.*?(?:\]\]>|\Z)|[^<])*)",
-                  lambda m: f"<{m[1]}{m[2]}{MASK}" if secret(m[1]) else m[0], text, flags=re.DOTALL)
-    return re.sub(r"""([\w.:-]+)(["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?)""", lambda m: f"{m[1]}{m[2]}\"{MASK}\"" if secret(m[1]) else m[0], text)
+    text = re.sub(
+        r"<([\w.:-]+)((?:\s[^<>]*)?>)((?:<!\[CDATA\[.*?(?:\]\]>|\Z)|[^<])*)",
+        lambda m: f"<{m[1]}{m[2]}{MASK}" if secret(m[1]) else m[0],
+        text,
+        flags=re.DOTALL,
+    )
+    return re.sub(
+        r"""([\w.:-]+)(["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?)""",
+        lambda m: f'{m[1]}{m[2]}"{MASK}"' if secret(m[1]) else m[0],
+        text,
+    )
 
 
 def _without_secrets(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {key: MASK if _is_secret(key, secrets) else _without_secrets(inner, secrets) for key, inner in value.items()}
+        return {
+            key: MASK if _is_secret(key, secrets) else _without_secrets(inner, secrets) for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [_without_secrets(inner, secrets) for inner in value]
     if isinstance(value, str) and len(value) > VALUE_LIMIT and not re.search(r"\s", value[:VALUE_LIMIT]):
@@ -197,8 +214,11 @@ class _Printer:
         self._secrets = secrets
         self._said: set[tuple[str | None, str]] = set()
         # SOAP encoding (SOAP 1.1 section 5.4) may put a value elsewhere and point at it.
-        self._elsewhere = {node.get("href", "").removeprefix("#") for node in root.iter(etree.Element)
-                           if node.get("href") and _is_secret(etree.QName(node).localname, secrets)}
+        self._elsewhere = {
+            node.get("href", "").removeprefix("#")
+            for node in root.iter(etree.Element)
+            if node.get("href") and _is_secret(etree.QName(node).localname, secrets)
+        }
 
     def lines(self, node: etree._Element, depth: int, inner: bool, nested: int) -> Iterator[Line]:
         opening = self._opening(node)
@@ -224,7 +244,9 @@ class _Printer:
         yield from self._between(node.text, depth + 1, inner)
         for child in node:
             if isinstance(child, _NOT_ELEMENTS):
-                yield Line(depth + 1, (Piece("note", etree.tostring(child, encoding="unicode", with_tail=False)),), inner)
+                yield Line(
+                    depth + 1, (Piece("note", etree.tostring(child, encoding="unicode", with_tail=False)),), inner
+                )
             else:
                 yield from self.lines(child, depth + 1, inner, nested)
             yield from self._between(child.tail, depth + 1, inner)
@@ -249,7 +271,11 @@ class _Printer:
                 pieces.append(Piece("space", f' xmlns:{prefix}="{shown}"' if prefix else f' xmlns="{shown}"'))
         for key, value in node.attrib.items():
             name = etree.QName(key)
-            prefix = next((p for p, uri in node.nsmap.items() if uri == name.namespace and p), "xml") if name.namespace else None
+            prefix = (
+                next((p for p, uri in node.nsmap.items() if uri == name.namespace and p), "xml")
+                if name.namespace
+                else None
+            )
             shown = f"{prefix}:{name.localname}" if prefix else name.localname
             pieces += _attribute(shown, MASK if _is_secret(name.localname, self._secrets) else str(value))
         return [*pieces, Piece("tag", ">")]

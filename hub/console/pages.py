@@ -44,20 +44,42 @@ FOUNDED: Mapping[str, tuple[str, tuple[str, str]]] = {
     "no": ("poor", ("未核对原文", "not read in the source")),
 }
 STRENGTHS: Mapping[str, tuple[str, str]] = {
-    "recorded": ("本系统记录", "recorded by the hub"), "attested": ("本系统代证", "attested by the hub"), "signed": ("单位签名", "signed by the agency"),
+    "recorded": ("本系统记录", "recorded by the hub"),
+    "attested": ("本系统代证", "attested by the hub"),
+    "signed": ("单位签名", "signed by the agency"),
 }
 OUTCOMES: Mapping[str, tuple[str, str]] = {
-    "done": ("已送达", "reached"), "duplicate": ("对方已有", "there already"), "refused": ("被拒", "refused"), "later": ("暂不可达", "not now"),
-    "submitted": ("对方处理中", "being decided"), "unknown": ("结果不明", "unknown"),
+    "done": ("已送达", "reached"),
+    "duplicate": ("对方已有", "there already"),
+    "refused": ("被拒", "refused"),
+    "later": ("暂不可达", "not now"),
+    "submitted": ("对方处理中", "being decided"),
+    "unknown": ("结果不明", "unknown"),
 }
 RECEIPTS: Mapping[str, tuple[str, str]] = {"accepted": ("受理", "accepted"), "returned": ("退回", "returned")}
 TRANSPORTS: Mapping[str, tuple[str, str]] = {
-    "soap": ("SOAP接口", "SOAP"), "rest": ("REST推送", "REST webhook"), "inbox": ("收件箱", "inbox"), "amqp": ("AMQP队列", "AMQP"), "files": ("文件", "files"),
+    "soap": ("SOAP接口", "SOAP"),
+    "rest": ("REST推送", "REST webhook"),
+    "inbox": ("收件箱", "inbox"),
+    "amqp": ("AMQP队列", "AMQP"),
+    "files": ("文件", "files"),
 }
 #: How a state is shown: good, open, warn (a person should look), bad (a person must act).
 TONES: Mapping[str, str] = {
-    "accepted": "open", "delivering": "open", "waiting": "quiet", "ready": "open", "released": "open", "attempting": "open", "submitted": "open",
-    "delivered": "good", "answered": "good", "parked": "bad", "unknown": "bad", "returned": "warn", "refused": "bad", "withdrawn": "quiet",
+    "accepted": "open",
+    "delivering": "open",
+    "waiting": "quiet",
+    "ready": "open",
+    "released": "open",
+    "attempting": "open",
+    "submitted": "open",
+    "delivered": "good",
+    "answered": "good",
+    "parked": "bad",
+    "unknown": "bad",
+    "returned": "warn",
+    "refused": "bad",
+    "withdrawn": "quiet",
 }
 
 
@@ -72,10 +94,16 @@ def console(hub: Hub) -> Blueprint:
     pages.register_error_handler(HTTPException, _say_http)
     pages.register_error_handler(Exception, _say_failure)
     for rule, name, view in (
-        ("", "transfers", desk.transfers), ("/", "transfers_too", desk.transfers), ("/refused", "refusals", desk.refusals),
-        ("/refused/<submission>", "refusal", desk.refusal), ("/transfers/<transfer>", "transfer", desk.transfer),
-        ("/persons", "persons", desk.persons), ("/persons/<person>", "person", desk.person), ("/agencies", "agencies", desk.agencies),
-        ("/documents/<transfer>/<int:number>", "document", desk.document), ("/<path:anything>", "nothing", _nothing),
+        ("", "transfers", desk.transfers),
+        ("/", "transfers_too", desk.transfers),
+        ("/refused", "refusals", desk.refusals),
+        ("/refused/<submission>", "refusal", desk.refusal),
+        ("/transfers/<transfer>", "transfer", desk.transfer),
+        ("/persons", "persons", desk.persons),
+        ("/persons/<person>", "person", desk.person),
+        ("/agencies", "agencies", desk.agencies),
+        ("/documents/<transfer>/<int:number>", "document", desk.document),
+        ("/<path:anything>", "nothing", _nothing),
     ):
         pages.add_url_rule(rule, name, view, methods=["GET"])
     pages.add_url_rule("/search", "search", desk.search, methods=["POST"])
@@ -85,7 +113,9 @@ def console(hub: Hub) -> Blueprint:
 # ------------------------------------------------------------------ around every page
 def _guard() -> tuple[str, int] | None:
     """Chooses the language; ends the request where the caller is not on this machine."""
-    g.language = language.chosen(request.args.get("lang"), request.cookies.get(language.COOKIE), request.accept_languages)
+    g.language = language.chosen(
+        request.args.get("lang"), request.cookies.get(language.COOKIE), request.accept_languages
+    )
     if not access.allowed(request.remote_addr, request.host, request.headers.keys()):
         return render_template("console/closed.html"), 403
     return None
@@ -95,12 +125,21 @@ def _finish(response: AnyResponse) -> AnyResponse:
     for name, value in access.HEADERS.items():
         response.headers[name] = value
     static = request.endpoint == "console.static"
-    response.headers["Cache-Control"] = "private, max-age=3600" if static and response.status_code < 400 else access.NOT_KEPT
+    response.headers["Cache-Control"] = (
+        "private, max-age=3600" if static and response.status_code < 400 else access.NOT_KEPT
+    )
     if not static:
         response.headers["Vary"] = "Cookie, Accept-Language"
         response.headers["Content-Language"] = language.TAGS[_language()]
         if request.args.get("lang") in language.LANGUAGES:
-            response.set_cookie(language.COOKIE, _language(), max_age=language.COOKIE_DAYS * 86400, path="/console", httponly=True, samesite="Lax")
+            response.set_cookie(
+                language.COOKIE,
+                _language(),
+                max_age=language.COOKIE_DAYS * 86400,
+                path="/console",
+                httponly=True,
+                samesite="Lax",
+            )
     return response
 
 
@@ -110,7 +149,9 @@ def _language() -> str:
 
 
 def _say_faults(error: HubError) -> tuple[str, int]:
-    return render_template("console/trouble.html", status=error.status, faults=[fault.as_dict() for fault in error.faults]), error.status
+    return render_template(
+        "console/trouble.html", status=error.status, faults=[fault.as_dict() for fault in error.faults]
+    ), error.status
 
 
 def _say_http(error: HTTPException) -> AnyResponse | tuple[str, int]:
@@ -148,17 +189,33 @@ class _Desk:
         now = _language()
         here = request.args.to_dict() if request.method == "GET" else {}
         return {
-            "language": now, "tag": language.TAGS[now], "at": language.at, "say": lambda zh, en: words.pick((zh, en), now),
-            "status": lambda name: words.status(name, now), "tone": lambda name: TONES.get(name, "quiet"),
-            "agency": lambda found: self._hub.agency_name(found, now), "exchange": self._exchange_name,
-            "role": lambda name: _pick(words.ROLES.get(name, (name, name))), "channel": lambda name: _pick(words.CHANNELS.get(name, (name, name))),
-            "strength": lambda name: _pick(STRENGTHS.get(name, (name, name))), "outcome": lambda name: _pick(OUTCOMES.get(name, (name, name))),
-            "receipt_word": lambda name: _pick(RECEIPTS.get(name, (name, name))), "transport": lambda name: _pick(TRANSPORTS.get(name, (name, name))),
-            "told": lambda pair: pair["en" if now == "en" else "zh"], "masked": masked, "address": without_login, "marked": marked, "size": size,
+            "language": now,
+            "tag": language.TAGS[now],
+            "at": language.at,
+            "say": lambda zh, en: words.pick((zh, en), now),
+            "status": lambda name: words.status(name, now),
+            "tone": lambda name: TONES.get(name, "quiet"),
+            "agency": lambda found: self._hub.agency_name(found, now),
+            "exchange": self._exchange_name,
+            "role": lambda name: _pick(words.ROLES.get(name, (name, name))),
+            "channel": lambda name: _pick(words.CHANNELS.get(name, (name, name))),
+            "strength": lambda name: _pick(STRENGTHS.get(name, (name, name))),
+            "outcome": lambda name: _pick(OUTCOMES.get(name, (name, name))),
+            "receipt_word": lambda name: _pick(RECEIPTS.get(name, (name, name))),
+            "transport": lambda name: _pick(TRANSPORTS.get(name, (name, name))),
+            "told": lambda pair: pair["en" if now == "en" else "zh"],
+            "masked": masked,
+            "address": without_login,
+            "marked": marked,
+            "size": size,
             "shifted": abs(self._hub.clock.now() - self._hub.clock.technical()) > SHIFT,
             "other": {"zh": "en", "en": "zh"}[now],
-            "switch": url_for(request.endpoint or "console.transfers", **{**(request.view_args or {}), **here, "lang": {"zh": "en", "en": "zh"}[now]})
-            if request.method == "GET" else url_for("console.transfers", lang={"zh": "en", "en": "zh"}[now]),
+            "switch": url_for(
+                request.endpoint or "console.transfers",
+                **{**(request.view_args or {}), **here, "lang": {"zh": "en", "en": "zh"}[now]},
+            )
+            if request.method == "GET"
+            else url_for("console.transfers", lang={"zh": "en", "en": "zh"}[now]),
         }
 
     def _exchange_name(self, name: str) -> str:
@@ -178,14 +235,26 @@ class _Desk:
         people = console_queries.persons(self._hub, [wanted["person"]]) if "person" in wanted else []
         counts = console_queries.counts(self._hub)
         page = render_template(
-            "console/transfers.html", total=sum(counts.get(status, 0) for status in console_queries.TRANSFER_STATUSES), found=found, wanted=wanted, faults=faults, after=after, person=people[0] if people else None,
-            counts=counts, statuses=console_queries.TRANSFER_STATUSES, states=console_queries.DELIVERY_STATES,
-            **self._choices())
+            "console/transfers.html",
+            total=sum(counts.get(status, 0) for status in console_queries.TRANSFER_STATUSES),
+            found=found,
+            wanted=wanted,
+            faults=faults,
+            after=after,
+            person=people[0] if people else None,
+            counts=counts,
+            statuses=console_queries.TRANSFER_STATUSES,
+            states=console_queries.DELIVERY_STATES,
+            **self._choices(),
+        )
         return (page, 422) if faults else page
 
     def _choices(self) -> dict[str, Any]:
-        return {"agencies": sorted(self._hub.agencies, key=lambda one: (one.kind, one.place)), "exchanges": list(self._hub.catalogue.exchanges.values()),
-                "kinds": self._hub.catalogue.kinds}
+        return {
+            "agencies": sorted(self._hub.agencies, key=lambda one: (one.kind, one.place)),
+            "exchanges": list(self._hub.catalogue.exchanges.values()),
+            "kinds": self._hub.catalogue.kinds,
+        }
 
     def search(self) -> AnyResponse | str | tuple[str, int]:
         """The filters as they were filled in. A person is looked for here, so that the address names the hub's own id only."""
@@ -196,7 +265,9 @@ class _Desk:
             try:
                 people = queries.search_person(self._hub, None, {named: who})["items"]
             except Refused as error:
-                return render_template("console/who.html", who=who, people=[], wanted=wanted, faults=[f.as_dict() for f in error.faults]), 422
+                return render_template(
+                    "console/who.html", who=who, people=[], wanted=wanted, faults=[f.as_dict() for f in error.faults]
+                ), 422
             if len(people) != 1:
                 shown = console_queries.persons(self._hub, [p["person"] for p in people])
                 page = render_template("console/who.html", who=who, people=shown, wanted=wanted, faults=[])
@@ -208,12 +279,21 @@ class _Desk:
 
     def refusals(self) -> str:
         agency = request.args.get("agency", "")
-        return render_template("console/refusals.html", refused=queries.refusals(self._hub, 200, agency or None), agency_wanted=agency,
-                               counts=console_queries.counts(self._hub), **self._choices())
+        return render_template(
+            "console/refusals.html",
+            refused=queries.refusals(self._hub, 200, agency or None),
+            agency_wanted=agency,
+            counts=console_queries.counts(self._hub),
+            **self._choices(),
+        )
 
     def refusal(self, submission: str) -> str:
         found = console_queries.refused(self._hub, submission)
-        return render_template("console/refusal.html", found=found, received=self._readable(found["raw"], found["media_type"], found["dialect"]))
+        return render_template(
+            "console/refusal.html",
+            found=found,
+            received=self._readable(found["raw"], found["media_type"], found["dialect"]),
+        )
 
     # -------------------------------------------------------- one transfer
     def transfer(self, transfer: str) -> str:
@@ -223,12 +303,27 @@ class _Desk:
         sent = forms["sent"]
         chosen = _chosen(request.args.get("sent"), len(sent))
         return render_template(
-            "console/transfer.html", found=found, around=console_queries.around(self._hub, transfer), founded=self._founded(found["exchange"]),
-            timeline=[{**event, "text": words.tell(self._hub, event, _language())} for event in queries.timeline(self._hub, None, transfer)["items"]],
-            received=received, received_form=self._readable(received["raw"], received["media_type"], received["dialect"]) if received else None,
+            "console/transfer.html",
+            found=found,
+            around=console_queries.around(self._hub, transfer),
+            founded=self._founded(found["exchange"]),
+            timeline=[
+                {**event, "text": words.tell(self._hub, event, _language())}
+                for event in queries.timeline(self._hub, None, transfer)["items"]
+            ],
+            received=received,
+            received_form=self._readable(received["raw"], received["media_type"], received["dialect"])
+            if received
+            else None,
             sections=self._table.sections(found["exchange"], found["record"], _language()),
-            unmapped=sorted((found["unmapped"] or {}).items()), raw_record=readable(_json(found["record"]), "application/json"),
-            sent=sent, chosen=chosen, sent_form=self._readable(sent[chosen]["payload"], sent[chosen]["media_type"], sent[chosen]["dialect"]) if sent else None)
+            unmapped=sorted((found["unmapped"] or {}).items()),
+            raw_record=readable(_json(found["record"]), "application/json"),
+            sent=sent,
+            chosen=chosen,
+            sent_form=self._readable(sent[chosen]["payload"], sent[chosen]["media_type"], sent[chosen]["dialect"])
+            if sent
+            else None,
+        )
 
     def _founded(self, exchange: str) -> dict[str, Any] | None:
         found = self._hub.catalogue.get(exchange)
@@ -247,7 +342,13 @@ class _Desk:
             raise NoSuchPage
         named = documents[number - 1]
         content, media_type = queries.document(self._hub, None, named["sha256"])
-        return send_file(BytesIO(content), media_type, as_attachment=True, download_name=file_name(named["title"], media_type), max_age=0)
+        return send_file(
+            BytesIO(content),
+            media_type,
+            as_attachment=True,
+            download_name=file_name(named["title"], media_type),
+            max_age=0,
+        )
 
     # -------------------------------------------------------- persons, agencies
     def persons(self) -> str:
@@ -258,15 +359,34 @@ class _Desk:
         who = console_queries.persons(self._hub, [person])[0]
         names = {line["holder"]: self._hub.agency_name(line["holder"], _language()) for line in standing["history"]}
         drawn = band(standing["history"], names, self._hub.clock.now(), standing["in_transit"] is not None)
-        events = [{**event, "text": words.tell(self._hub, event, _language())} for event in queries.events(self._hub, {"person": person}, 1000)]
-        coming = wrapped(self._hub.agency_name(standing["in_transit"]["to"], _language()), NEXT_ROOM) if standing["in_transit"] else ()
-        return render_template("console/person.html", who=who, standing=standing, band=drawn, coming=coming, events=events,
-                               disputes=console_queries.disputes(self._hub, person),
-                               transfers=console_queries.transfers(self._hub, {"person": person}, 200)["items"])
+        events = [
+            {**event, "text": words.tell(self._hub, event, _language())}
+            for event in queries.events(self._hub, {"person": person}, 1000)
+        ]
+        coming = (
+            wrapped(self._hub.agency_name(standing["in_transit"]["to"], _language()), NEXT_ROOM)
+            if standing["in_transit"]
+            else ()
+        )
+        return render_template(
+            "console/person.html",
+            who=who,
+            standing=standing,
+            band=drawn,
+            coming=coming,
+            events=events,
+            disputes=console_queries.disputes(self._hub, person),
+            transfers=console_queries.transfers(self._hub, {"person": person}, 200)["items"],
+        )
 
     def agencies(self) -> str:
-        return render_template("console/agencies.html", activity=console_queries.activity(self._hub), places=self._hub.places,
-                               dialects={name: self._hub.dialects[name] for name in self._hub.dialects}, **self._choices())
+        return render_template(
+            "console/agencies.html",
+            activity=console_queries.activity(self._hub),
+            places=self._hub.places,
+            dialects={name: self._hub.dialects[name] for name in self._hub.dialects},
+            **self._choices(),
+        )
 
 
 # ------------------------------------------------------------------ small things that templates say
@@ -291,8 +411,12 @@ def marked(form: Readable) -> Markup:
     said = {"cut": ("…（另有{0}个字符）", "… ({0} more characters)")}
     lines = []
     for line in form.lines:
-        pieces = [Markup('<span class="x-{0}">{1}</span>').format(piece.kind, _pick(said["cut"]).format(piece.text) if piece.kind == "cut" else piece.text)
-                  for piece in line.pieces]
+        pieces = [
+            Markup('<span class="x-{0}">{1}</span>').format(
+                piece.kind, _pick(said["cut"]).format(piece.text) if piece.kind == "cut" else piece.text
+            )
+            for piece in line.pieces
+        ]
         kind = f"line d{min(line.depth, DEEPEST)}{' inner' if line.inner else ''}"
         lines.append(Markup('<span class="{0}">{1}</span>').format(kind, Markup("").join(pieces)))
     return Markup("").join(lines)
@@ -309,7 +433,17 @@ def _mark(after: str) -> int | None:
     if not after:
         return None
     if not re.fullmatch(r"[0-9]{1,18}", after):
-        raise Refused([Fault("page.after", "/after", "翻页标记无效，请从第一页重新查起", "not a page mark; start again from the first page", value=after)])
+        raise Refused(
+            [
+                Fault(
+                    "page.after",
+                    "/after",
+                    "翻页标记无效，请从第一页重新查起",
+                    "not a page mark; start again from the first page",
+                    value=after,
+                )
+            ]
+        )
     return int(after)
 
 

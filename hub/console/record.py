@@ -14,11 +14,16 @@ Pair = tuple[str, str]
 
 #: English words of the canonical record's own choices, with their Chinese; Chinese choices stand for themselves.
 CHOICES: Mapping[str, Pair] = {
-    "public-surveillance": ("管制", "public surveillance"), "probation": ("缓刑", "probation"), "parole": ("假释", "parole"),
+    "public-surveillance": ("管制", "public surveillance"),
+    "probation": ("缓刑", "probation"),
+    "parole": ("假释", "parole"),
     "temporary-execution": ("暂予监外执行", "temporary execution outside prison"),
     "deprivation-of-rights": ("剥夺政治权利", "deprivation of political rights"),
-    "accepted": ("受理", "accepted"), "returned": ("退回", "returned"),
-    "report": ("出具意见", "report"), "extended": ("延期", "extended"), "cannot-assess": ("无法评估", "cannot be assessed"),
+    "accepted": ("受理", "accepted"),
+    "returned": ("退回", "returned"),
+    "report": ("出具意见", "report"),
+    "extended": ("延期", "extended"),
+    "cannot-assess": ("无法评估", "cannot be assessed"),
 }
 YES_NO: Mapping[bool, Pair] = {True: ("是", "yes"), False: ("否", "no")}
 UNITS: Mapping[str, Pair] = {"years": ("年", "year"), "months": ("个月", "month"), "days": ("天", "day")}
@@ -69,11 +74,15 @@ class RecordTable:
 
 
 class _Writer:
-    def __init__(self, hub: Hub, lists: Mapping[str, codelists.CodeList], schema: Mapping[str, Any], language: str) -> None:
+    def __init__(
+        self, hub: Hub, lists: Mapping[str, codelists.CodeList], schema: Mapping[str, Any], language: str
+    ) -> None:
         self._hub, self._lists, self._schema, self._language = hub, lists, schema, language
         self._joint = ", " if language == "en" else "、"
 
-    def rows(self, value: Any, schemas: list[Mapping[str, Any]], path: str, labels: tuple[str, ...], own: str = "") -> Iterator[Row]:
+    def rows(
+        self, value: Any, schemas: list[Mapping[str, Any]], path: str, labels: tuple[str, ...], own: str = ""
+    ) -> Iterator[Row]:
         label = " · ".join(labels) or own
         plain = self._plain(value, path)
         if plain is not None:
@@ -93,7 +102,11 @@ class _Writer:
         told = []
         for row in self.rows(value, schemas, path, ()):
             detail = f" ({row.detail})" if row.detail else ""
-            told.append(f"{row.label}{': ' if self._language == 'en' else '：'}{row.value}{detail}" if row.label else f"{row.value}{detail}")
+            told.append(
+                f"{row.label}{': ' if self._language == 'en' else '：'}{row.value}{detail}"
+                if row.label
+                else f"{row.value}{detail}"
+            )
         return ("; " if self._language == "en" else "；").join(told)
 
     def _plain(self, value: Any, path: str) -> tuple[str, str] | None:
@@ -111,7 +124,9 @@ class _Writer:
         if isinstance(value, list):
             told = [self._plain(inner, path) for inner in value]
             if not any(isinstance(inner, Mapping) and "system" not in inner for inner in value) and all(told):
-                return self._joint.join(t[0] for t in told if t) or "—", self._joint.join(t[1] for t in told if t and t[1])
+                return self._joint.join(t[0] for t in told if t) or "—", self._joint.join(
+                    t[1] for t in told if t and t[1]
+                )
         return None
 
     def _text(self, value: str, path: str) -> tuple[str, str]:
@@ -138,7 +153,9 @@ class _Writer:
         if keys and keys <= {"place", "text"}:
             place = str(value.get("place") or "")
             name = self._hub.places.get(place, "")
-            return str(value.get("text") or name or place), " ".join(part for part in (place, name if value.get("text") else "") if part)
+            return str(value.get("text") or name or place), " ".join(
+                part for part in (place, name if value.get("text") else "") if part
+            )
         if "name" in keys and keys <= {"name", "place"}:
             return str(value["name"]), str(value.get("place") or "")
         return None

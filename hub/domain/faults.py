@@ -46,8 +46,15 @@ class Fault:
         return found
 
     def as_dict(self) -> dict[str, Any]:
-        return {"rule": self.rule, "pointer": self.pointer, "zh": self.zh, "en": self.en, "xpath": self.xpath,
-                "value": None if self.value is None else str(self.value)[:200], "source": self.source}
+        return {
+            "rule": self.rule,
+            "pointer": self.pointer,
+            "zh": self.zh,
+            "en": self.en,
+            "xpath": self.xpath,
+            "value": None if self.value is None else str(self.value)[:200],
+            "source": self.source,
+        }
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Fault:

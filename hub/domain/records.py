@@ -25,7 +25,11 @@ def normalise(record: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     written = value_at(found, "case.number")
     for path in CASE_NUMBERS:
         _apply(found, path, lambda text: CaseNumber.parse(text).text, faults)
-    if isinstance(written, str) and value_at(found, "case.number") != written and "number_as_written" not in found["case"]:
+    if (
+        isinstance(written, str)
+        and value_at(found, "case.number") != written
+        and "number_as_written" not in found["case"]
+    ):
         found["case"]["number_as_written"] = written
     if value_at(found, "person.id_type.code") in (None, RESIDENT_CARD):
         _apply(found, "person.id_number", lambda text: IdNumber.parse(text).text, faults)

@@ -44,14 +44,22 @@ def open_with(standing: Standing | None, holder: str, case: str | None) -> Decis
     if standing.holder == holder or standing.case == case:
         return Decision(Verdict.NOTHING)
     return Decision(
-        Verdict.DISPUTE, None,
+        Verdict.DISPUTE,
+        None,
         f"该人员目前由{standing.holder}在另一案件中负责，{holder}的移送未改变监管责任，需人工核实",
         f"{standing.holder} answers for this person in another case; what {holder} sent moves nothing until it is settled",
     )
 
 
-def move_to(standing: Standing | None, expected: Sequence[str], to: str, actor: str, strength: str, needed: str,
-            awaited: str | None = None) -> Decision:
+def move_to(
+    standing: Standing | None,
+    expected: Sequence[str],
+    to: str,
+    actor: str,
+    strength: str,
+    needed: str,
+    awaited: str | None = None,
+) -> Decision:
     """Something happened that should move the person to `to`.
 
     `expected` are the agencies of whom one must hold the person before; `actor` is who recorded it and must be `to`;
@@ -60,18 +68,34 @@ def move_to(standing: Standing | None, expected: Sequence[str], to: str, actor: 
     if standing is not None and standing.holder == to:
         return Decision(Verdict.NOTHING)
     if actor != to:
-        return Decision(Verdict.DISPUTE, None, f"应由{to}登记，实际由{actor}登记，监管责任未移转",
-                        f"{to} should have recorded this, {actor} did; responsibility has not moved")
+        return Decision(
+            Verdict.DISPUTE,
+            None,
+            f"应由{to}登记，实际由{actor}登记，监管责任未移转",
+            f"{to} should have recorded this, {actor} did; responsibility has not moved",
+        )
     if awaited is not None and awaited != to:
-        return Decision(Verdict.DISPUTE, None, f"该人员应由{awaited}接收，{to}的登记未移转监管责任，需人工核实",
-                        f"this person was sent to {awaited}; what {to} recorded has not moved responsibility until it is settled")
+        return Decision(
+            Verdict.DISPUTE,
+            None,
+            f"该人员应由{awaited}接收，{to}的登记未移转监管责任，需人工核实",
+            f"this person was sent to {awaited}; what {to} recorded has not moved responsibility until it is settled",
+        )
     if STRENGTHS.index(strength) < STRENGTHS.index(needed):
-        return Decision(Verdict.DISPUTE, None, f"回执效力不足（需要{needed}，实际{strength}），监管责任未移转",
-                        f"the receipt is too weak ({strength}, {needed} is needed); responsibility has not moved")
+        return Decision(
+            Verdict.DISPUTE,
+            None,
+            f"回执效力不足（需要{needed}，实际{strength}），监管责任未移转",
+            f"the receipt is too weak ({strength}, {needed} is needed); responsibility has not moved",
+        )
     if standing is None or standing.holder not in expected:
         now = standing.holder if standing else "无人"
         wanted = "、".join(expected) or "原决定机关"
-        return Decision(Verdict.DISPUTE, None, f"此前应由{wanted}负责，实际为{now}，监管责任未移转，需人工核实",
-                        f"{', '.join(expected) or 'the decision organ'} should have answered before, but "
-                        f"{standing.holder if standing else 'nobody'} did; responsibility has not moved")
+        return Decision(
+            Verdict.DISPUTE,
+            None,
+            f"此前应由{wanted}负责，实际为{now}，监管责任未移转，需人工核实",
+            f"{', '.join(expected) or 'the decision organ'} should have answered before, but "
+            f"{standing.holder if standing else 'nobody'} did; responsibility has not moved",
+        )
     return Decision(Verdict.MOVE, to)

@@ -51,7 +51,9 @@ class Resolver:
         found = self.agencies.seated(role.kind, code)
         if len(found) == 1:
             return found[0], None
-        return None, self._nobody(role.kind, code, pointer) if not found else self._several(role.kind, code, pointer, found)
+        return None, self._nobody(role.kind, code, pointer) if not found else self._several(
+            role.kind, code, pointer, found
+        )
 
     def place(self, name: str) -> tuple[str | None, str, Fault | None]:
         """The code of a named place with the pointer where it stands."""
@@ -66,8 +68,16 @@ class Resolver:
                 return agency.place, "", None
             return None, "", fault
         pointer = pointer_of(source.paths[0])
-        return None, pointer, Fault("place.missing", pointer, f"缺少{pointer}：需要它的区划代码才能确定接收单位",
-                                    f"{pointer} is missing: its place code decides who receives the record")
+        return (
+            None,
+            pointer,
+            Fault(
+                "place.missing",
+                pointer,
+                f"缺少{pointer}：需要它的区划代码才能确定接收单位",
+                f"{pointer} is missing: its place code decides who receives the record",
+            ),
+        )
 
     def route(self, exchange: Exchange) -> Routing:
         to: list[str] = []
@@ -124,29 +134,52 @@ class Resolver:
             if isinstance(value, str) and named is None:
                 named, pointer = value, pointer_of(candidate)
         if named is not None:
-            return None, Fault("agency.unknown", pointer, f"系统中没有单位“{named}”，请填写已登记单位的编号",
-                               f"no agency {named!r} is known here; give the id of a registered agency", value=named)
+            return None, Fault(
+                "agency.unknown",
+                pointer,
+                f"系统中没有单位“{named}”，请填写已登记单位的编号",
+                f"no agency {named!r} is known here; give the id of a registered agency",
+                value=named,
+            )
         first = next((c for c in role.candidates if "." in c), "")
-        return None, Fault("agency.missing", pointer_of(first) if first else "",
-                           f"无法确定“{role.name}”是哪个单位：请填写{pointer_of(first)}，或注明所答复的移送",
-                           f"nothing says which agency is {role.name!r}: give {pointer_of(first)}, or in_reply_to")
+        return None, Fault(
+            "agency.missing",
+            pointer_of(first) if first else "",
+            f"无法确定“{role.name}”是哪个单位：请填写{pointer_of(first)}，或注明所答复的移送",
+            f"nothing says which agency is {role.name!r}: give {pointer_of(first)}, or in_reply_to",
+        )
 
     def _nobody(self, kind: str, code: str, pointer: str) -> Fault:
         zh_kind, en_kind = self.catalogue.kinds.get(kind, (kind, kind))
         digits = self.agencies.digits(kind)
         if len(code) < digits:
-            return Fault("place.too-coarse", pointer, f"区划代码{code}不够细：确定{zh_kind}需要{digits}位代码",
-                         f"place code {code} is too coarse: finding the {en_kind} takes {digits} digits", value=code)
+            return Fault(
+                "place.too-coarse",
+                pointer,
+                f"区划代码{code}不够细：确定{zh_kind}需要{digits}位代码",
+                f"place code {code} is too coarse: finding the {en_kind} takes {digits} digits",
+                value=code,
+            )
         known = [f"{a.place} {a.name}" for a in self.agencies if a.kind == kind and len(a.place) == digits]
         near = sorted(known, key=lambda entry: -_shared(entry, code))[:3]
-        return Fault("place.no-agency", pointer, f"区划{code}没有已接入的{zh_kind}；已接入的有：{'、'.join(near) or '无'}",
-                     f"no {en_kind} is connected for place {code}; connected are: {', '.join(near) or 'none'}", value=code)
+        return Fault(
+            "place.no-agency",
+            pointer,
+            f"区划{code}没有已接入的{zh_kind}；已接入的有：{'、'.join(near) or '无'}",
+            f"no {en_kind} is connected for place {code}; connected are: {', '.join(near) or 'none'}",
+            value=code,
+        )
 
     def _several(self, kind: str, code: str, pointer: str, found: list[Agency]) -> Fault:
         zh_kind, en_kind = self.catalogue.kinds.get(kind, (kind, kind))
         ids = "、".join(agency.id for agency in found)
-        return Fault("place.ambiguous", pointer, f"区划{code}有不止一个{zh_kind}：{ids}，请指明是哪一个",
-                     f"place {code} has more than one {en_kind}: {ids}; say which", value=code)
+        return Fault(
+            "place.ambiguous",
+            pointer,
+            f"区划{code}有不止一个{zh_kind}：{ids}，请指明是哪一个",
+            f"place {code} has more than one {en_kind}: {ids}; say which",
+            value=code,
+        )
 
 
 def _shared(left: str, right: str) -> int:

@@ -33,7 +33,13 @@ class StoredDocument:
     size: int
 
     def as_dict(self) -> dict[str, Any]:
-        return {"sha256": self.sha256, "title": self.title, "kind": self.kind, "media_type": self.media_type, "size": self.size}
+        return {
+            "sha256": self.sha256,
+            "title": self.title,
+            "kind": self.kind,
+            "media_type": self.media_type,
+            "size": self.size,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,21 @@ ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 ID_CHECK_CHARACTERS = "10X98765432"
 
 #: GB/T 2260: the first two digits of every place code (provinces, autonomous regions, municipalities, 71/81/82/83).
-PROVINCES = frozenset(str(code) for code in (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83))
+PROVINCES = frozenset(
+    str(code)
+    for code in (
+        *range(11, 16),
+        *range(21, 24),
+        *range(31, 38),
+        *range(41, 47),
+        *range(50, 55),
+        *range(61, 66),
+        71,
+        81,
+        82,
+        83,
+    )
+)
 
 
 class NotValid(ValueError):
@@ -44,19 +58,30 @@ class IdNumber:
         """Full-width characters and a small x are taken for what they mean. Raises `NotValid`."""
         plain = unicodedata.normalize("NFKC", text).strip().upper()
         if not re.fullmatch(r"[0-9]{17}[0-9X]|[0-9]{15}", plain):
-            raise NotValid("id-number.malformed", "证件号码应为18位（17位数字加校验码）或旧15位数字",
-                           "an ID number has 18 characters (17 digits and the check character), or 15 digits in the old form")
+            raise NotValid(
+                "id-number.malformed",
+                "证件号码应为18位（17位数字加校验码）或旧15位数字",
+                "an ID number has 18 characters (17 digits and the check character), or 15 digits in the old form",
+            )
         found = cls(plain)
         if plain[:2] not in PROVINCES:
-            raise NotValid("id-number.place", f"证件号码前两位{plain[:2]}不是省级区划代码", f"no province has the code {plain[:2]}")
+            raise NotValid(
+                "id-number.place", f"证件号码前两位{plain[:2]}不是省级区划代码", f"no province has the code {plain[:2]}"
+            )
         year, month, day = int(found.as_18[6:10]), int(found.as_18[10:12]), int(found.as_18[12:14])
         if not (1800 <= year <= 2999 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
-            raise NotValid("id-number.birth-date", f"证件号码中的出生日期{found.as_18[6:14]}不存在",
-                           f"the birth date {found.as_18[6:14]} in the ID number does not exist")
+            raise NotValid(
+                "id-number.birth-date",
+                f"证件号码中的出生日期{found.as_18[6:14]}不存在",
+                f"the birth date {found.as_18[6:14]} in the ID number does not exist",
+            )
         if len(plain) == 18 and plain[17] != id_check_character(plain[:17]):
             right = id_check_character(plain[:17])
-            raise NotValid("id-number.check-digit", f"证件号码校验码不符：最后一位应为{right}（GB 11643）",
-                           f"the check character does not fit: it would be {right} (GB 11643)")
+            raise NotValid(
+                "id-number.check-digit",
+                f"证件号码校验码不符：最后一位应为{right}（GB 11643）",
+                f"the check character does not fit: it would be {right} (GB 11643)",
+            )
         return found
 
     @property
@@ -96,8 +121,11 @@ class CaseNumber:
         normal = "".join(unicodedata.normalize("NFKC", text).translate(_BRACKETS).split())
         match = _CASE_NUMBER.fullmatch(normal)
         if not match or not 1949 <= int(match["year"]) <= 2999:
-            raise NotValid("case-number.malformed", "案号应以括号中的四位年份开头，如（2021）鲁0826刑初57号",
-                           "a case number begins with its year in brackets, such as (2021)鲁0826刑初57号")
+            raise NotValid(
+                "case-number.malformed",
+                "案号应以括号中的四位年份开头，如（2021）鲁0826刑初57号",
+                "a case number begins with its year in brackets, such as (2021)鲁0826刑初57号",
+            )
         return cls(normal, text.strip())
 
     @property
@@ -121,8 +149,11 @@ class PlaceCode:
     def parse(cls, text: str) -> PlaceCode:
         plain = unicodedata.normalize("NFKC", text).strip()
         if not re.fullmatch(r"[0-9]{6}(?:[0-9]{3}(?:[0-9]{3})?)?", plain) or plain[:2] not in PROVINCES:
-            raise NotValid("place.malformed", "区划代码应为6位（县级）、9位（乡镇）或12位（村）数字，如370826",
-                           "a place code has 6 (county), 9 (township) or 12 (village) digits, such as 370826")
+            raise NotValid(
+                "place.malformed",
+                "区划代码应为6位（县级）、9位（乡镇）或12位（村）数字，如370826",
+                "a place code has 6 (county), 9 (township) or 12 (village) digits, such as 370826",
+            )
         return cls(plain)
 
     @property
@@ -153,8 +184,11 @@ class Term:
     def parse_yymmdd(cls, text: str) -> Term:
         """`050600` is five years and six months. Raises `NotValid`."""
         if not re.fullmatch(r"[0-9]{6}", text):
-            raise NotValid("term.malformed", "期限应为6位数字YYMMDD（年、月、日各两位），如050600表示5年6个月",
-                           "a term has six digits YYMMDD (years, months, days), such as 050600 for 5 years 6 months")
+            raise NotValid(
+                "term.malformed",
+                "期限应为6位数字YYMMDD（年、月、日各两位），如050600表示5年6个月",
+                "a term has six digits YYMMDD (years, months, days), such as 050600 for 5 years 6 months",
+            )
         return cls(int(text[:2]), int(text[2:4]), int(text[4:]))
 
     @classmethod
@@ -163,14 +197,18 @@ class Term:
         plain = unicodedata.normalize("NFKC", text).replace("零", "").replace("个月", "月").replace("天", "日")
         match = re.fullmatch(r"(?=.)(?:([0-9]+)年)?(?:([0-9]+)月)?(?:([0-9]+)日)?", "".join(plain.split()))
         if not match:
-            raise NotValid("term.malformed", "期限应写作N年N月N日，如5年6月", "a term is written N年N月N日, such as 5年6月")
+            raise NotValid(
+                "term.malformed", "期限应写作N年N月N日，如5年6月", "a term is written N年N月N日, such as 5年6月"
+            )
         return cls(*(int(part or 0) for part in match.groups()))
 
     @classmethod
     def parse_months(cls, text: str) -> Term:
         """Whole months as a number. Raises `NotValid`."""
         if not re.fullmatch(r"\+?[0-9]{1,4}", text):
-            raise NotValid("term.malformed", "期限应为月数（非负整数），如30", "a term is a whole number of months, such as 30")
+            raise NotValid(
+                "term.malformed", "期限应为月数（非负整数），如30", "a term is a whole number of months, such as 30"
+            )
         return cls(months=int(text))
 
     @classmethod
@@ -219,7 +257,9 @@ class Term:
     def in_months(self) -> int:
         """Raises `NotValid` where days are left over."""
         if self.days:
-            raise NotValid("term.days", "期限含有日数，不能只用月数表示", "the term has days and cannot be told in whole months")
+            raise NotValid(
+                "term.days", "期限含有日数，不能只用月数表示", "the term has days and cannot be told in whole months"
+            )
         return self.years * 12 + self.months
 
     def weight(self) -> float:

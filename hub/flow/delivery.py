@@ -77,8 +77,19 @@ def deliver(hub: Hub, note: ReleaseNote) -> None:
     except Exception as error:
         # Ours to mend. Trying again would end the same way, and unseen.
         log.exception("writing delivery %s for %s", job.delivery.id, job.agency.id)
-        _park(hub, job.delivery, job.transfer, [Fault("hub.error", "", f"系统内部错误，无法写成接收方的格式：{type(error).__name__}: {error}",
-                                                      f"internal error while writing it for the recipient: {type(error).__name__}: {error}")])
+        _park(
+            hub,
+            job.delivery,
+            job.transfer,
+            [
+                Fault(
+                    "hub.error",
+                    "",
+                    f"系统内部错误，无法写成接收方的格式：{type(error).__name__}: {error}",
+                    f"internal error while writing it for the recipient: {type(error).__name__}: {error}",
+                )
+            ],
+        )
         return
     try:
         endpoint = hub.connectors.endpoint(job.agency, job.reach)
@@ -112,14 +123,30 @@ def _job(hub: Hub, note: ReleaseNote) -> Job | None:
     agency = hub.agencies.get(delivery.recipient)
     reach = _way(hub, agency, transfer, frozen) if agency else None
     if agency is not None and reach is None and frozen is not None:
-        _park(hub, delivery, transfer, [
-            Fault("recipient.way-changed", "", f"已按{frozen.dialect or frozen.transport}写成，而{agency.name}现已改用别的方式；确认对方没有收到后再重发",
-                  f"it is written for {frozen.dialect or frozen.transport}, which {agency.id} does not use any more; "
-                  "send it again once it is certain that it did not arrive")])
+        _park(
+            hub,
+            delivery,
+            transfer,
+            [
+                Fault(
+                    "recipient.way-changed",
+                    "",
+                    f"已按{frozen.dialect or frozen.transport}写成，而{agency.name}现已改用别的方式；确认对方没有收到后再重发",
+                    f"it is written for {frozen.dialect or frozen.transport}, which {agency.id} does not use any more; "
+                    "send it again once it is certain that it did not arrive",
+                )
+            ],
+        )
         return None
     if agency is None or reach is None:
-        faults = [Fault("recipient.unreachable", "", f"没有可用的方式把“{transfer.exchange}”送达{delivery.recipient}，请检查其reach配置",
-                        f"there is no way to carry {transfer.exchange} to {delivery.recipient}; see its reach")]
+        faults = [
+            Fault(
+                "recipient.unreachable",
+                "",
+                f"没有可用的方式把“{transfer.exchange}”送达{delivery.recipient}，请检查其reach配置",
+                f"there is no way to carry {transfer.exchange} to {delivery.recipient}; see its reach",
+            )
+        ]
         _park(hub, delivery, transfer, faults)
         return None
     return Job(delivery, transfer, documents, agency, reach, number)
@@ -129,7 +156,10 @@ def _way(hub: Hub, agency: Agency, transfer: StoredTransfer, frozen: StoredRendi
     """How the agency is reached. What is frozen goes the way that it was written for, as long as there is that way."""
     if frozen is None:
         return hub.reach_for(agency, transfer.exchange)
-    return next((reach for reach in agency.reach if (reach.transport, reach.dialect) == (frozen.transport, frozen.dialect)), None)
+    return next(
+        (reach for reach in agency.reach if (reach.transport, reach.dialect) == (frozen.transport, frozen.dialect)),
+        None,
+    )
 
 
 def _render(hub: Hub, job: Job) -> Draft:
@@ -139,14 +169,29 @@ def _render(hub: Hub, job: Job) -> Draft:
         item = inbox_item(job.delivery, job.transfer, job.documents)
         return Draft(message_id, None, None, json.dumps(item, ensure_ascii=False).encode(), "application/json", {})
     dialect = hub.dialects[job.reach.dialect]
-    context = Context(message_id=message_id, sent_at=hub.clock.now(), sender=job.transfer.sender, recipient=job.agency.id,
-                      agencies=hub.agencies, now=hub.clock.now())
+    context = Context(
+        message_id=message_id,
+        sent_at=hub.clock.now(),
+        sender=job.transfer.sender,
+        recipient=job.agency.id,
+        agencies=hub.agencies,
+        now=hub.clock.now(),
+    )
     record = {**job.transfer.record, "documents": [doc.as_dict() for doc in job.documents]}
     written = dialect.write(job.transfer.exchange, record, context)
-    return Draft(message_id, job.reach.dialect, dialect.version(job.transfer.exchange), written.payload, written.media_type, written.facts)
+    return Draft(
+        message_id,
+        job.reach.dialect,
+        dialect.version(job.transfer.exchange),
+        written.payload,
+        written.media_type,
+        written.facts,
+    )
 
 
-def _begin(hub: Hub, job: Job, draft: Draft | None, endpoint: Endpoint) -> tuple[int, StoredDelivery, StoredRendition] | None:
+def _begin(
+    hub: Hub, job: Job, draft: Draft | None, endpoint: Endpoint
+) -> tuple[int, StoredDelivery, StoredRendition] | None:
     """Freeze the rendition and write the attempt down, if the release still counts."""
     now = hub.clock.technical()
     with hub.store.begin() as unit:
@@ -157,10 +202,20 @@ def _begin(hub: Hub, job: Job, draft: Draft | None, endpoint: Endpoint) -> tuple
         if rendition_id is None:
             if draft is None:
                 return None  # it was sent back for a new rendition meanwhile
-            rendition_id = unit.add_rendition(delivery.id, message_id=draft.message_id, transport=job.reach.transport, dialect=draft.dialect,
-                                              mapping=draft.mapping, payload=draft.payload, media_type=draft.media_type, facts=draft.facts)
+            rendition_id = unit.add_rendition(
+                delivery.id,
+                message_id=draft.message_id,
+                transport=job.reach.transport,
+                dialect=draft.dialect,
+                mapping=draft.mapping,
+                payload=draft.payload,
+                media_type=draft.media_type,
+                facts=draft.facts,
+            )
         phase = "poll" if delivery.reference else "call"
-        attempt = unit.begin_attempt(delivery, rendition_id, phase, now + timedelta(seconds=endpoint.timeout + ATTEMPT_GRACE))
+        attempt = unit.begin_attempt(
+            delivery, rendition_id, phase, now + timedelta(seconds=endpoint.timeout + ATTEMPT_GRACE)
+        )
         rendition = unit.rendition(rendition_id)
         delivery = unit.delivery(delivery.id)
         unit.refresh_status(job.transfer.id, _wants_receipt(hub, job.transfer))
@@ -172,10 +227,19 @@ def _begin(hub: Hub, job: Job, draft: Draft | None, endpoint: Endpoint) -> tuple
 # ------------------------------------------------------------------ the call
 def _call(hub: Hub, job: Job, rendition: StoredRendition, endpoint: Endpoint) -> Outcome:
     parcel = Parcel(
-        delivery=job.delivery.id, transfer=job.transfer.id, message_id=rendition.message_id, exchange=job.transfer.exchange,
-        payload=rendition.payload, media_type=rendition.media_type, facts=rendition.facts,
-        attachments=tuple(Attachment(d.sha256, d.title, d.kind, d.media_type, d.size, partial(hub.documents.get, d.sha256)) for d in job.documents),
-        sent_at=rendition.frozen_at)
+        delivery=job.delivery.id,
+        transfer=job.transfer.id,
+        message_id=rendition.message_id,
+        exchange=job.transfer.exchange,
+        payload=rendition.payload,
+        media_type=rendition.media_type,
+        facts=rendition.facts,
+        attachments=tuple(
+            Attachment(d.sha256, d.title, d.kind, d.media_type, d.size, partial(hub.documents.get, d.sha256))
+            for d in job.documents
+        ),
+        sent_at=rendition.frozen_at,
+    )
     connector = hub.connectors.call_side(rendition.transport)
     try:
         if job.delivery.reference:
@@ -184,7 +248,9 @@ def _call(hub: Hub, job: Job, rendition: StoredRendition, endpoint: Endpoint) ->
     except ConfigError as error:
         # Found before anything was sent: an administrator must mend it, then it goes on by itself.
         log.warning("delivery %s to %s: %s", job.delivery.id, endpoint.agency, error)
-        return Outcome(OutcomeKind.LATER, code="hub.configuration", message="；".join(fault.zh for fault in error.faults))
+        return Outcome(
+            OutcomeKind.LATER, code="hub.configuration", message="；".join(fault.zh for fault in error.faults)
+        )
     except Exception as error:
         # A connector promises not to raise for what an agency does; what it raises is ours to mend. Whether anything
         # was sent is not known, so it counts as sent.
@@ -194,17 +260,26 @@ def _call(hub: Hub, job: Job, rendition: StoredRendition, endpoint: Endpoint) ->
 
 def _storable(outcome: Outcome) -> Outcome:
     """What a foreign system said, without what PostgreSQL cannot hold (NUL, halves of characters)."""
+
     def clean(text: str | None) -> str | None:
         return text.replace("\0", "").encode(errors="replace").decode() if text is not None else None
 
     receipt = outcome.receipt
     if receipt is not None:
         receipt = replace(receipt, reason=clean(receipt.reason), number=clean(receipt.number))
-    return replace(outcome, code=clean(outcome.code), message=clean(outcome.message), reference=clean(outcome.reference), receipt=receipt)
+    return replace(
+        outcome,
+        code=clean(outcome.code),
+        message=clean(outcome.message),
+        reference=clean(outcome.reference),
+        receipt=receipt,
+    )
 
 
 # ------------------------------------------------------------------ after the call
-def _record_surely(hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: Endpoint, outcome: Outcome) -> None:
+def _record_surely(
+    hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: Endpoint, outcome: Outcome
+) -> None:
     """Record the outcome even though the database restarts in this moment. After the grace the attempt counts as unknown."""
     for _ in range(int(ATTEMPT_GRACE / RECORD_PAUSE) - 1):
         try:
@@ -236,21 +311,46 @@ def _act_on(hub: Hub, unit: Unit, job: Job, delivery: StoredDelivery, endpoint: 
     match outcome.kind:
         case OutcomeKind.DONE | OutcomeKind.DUPLICATE:
             unit.step(delivery, DeliveryState.DELIVERED, delivered_at=hub.clock.now(), lease_until=None, reason=None)
-            unit.note("delivery.delivered", **about, transport=job.reach.transport, duplicate=outcome.kind is OutcomeKind.DUPLICATE, **said)
+            unit.note(
+                "delivery.delivered",
+                **about,
+                transport=job.reach.transport,
+                duplicate=outcome.kind is OutcomeKind.DUPLICATE,
+                **said,
+            )
             if outcome.receipt:
                 delivered = unit.delivery(delivery.id)
                 assert delivered is not None
-                record_receipt(hub, unit, delivered, job.transfer, outcome="accepted" if outcome.receipt.accepted else "returned",
-                               reason=outcome.receipt.reason, number=outcome.receipt.number, given_by=delivery.recipient, signature=None)
+                record_receipt(
+                    hub,
+                    unit,
+                    delivered,
+                    job.transfer,
+                    outcome="accepted" if outcome.receipt.accepted else "returned",
+                    reason=outcome.receipt.reason,
+                    number=outcome.receipt.number,
+                    given_by=delivery.recipient,
+                    signature=None,
+                )
         case OutcomeKind.SUBMITTED:
             first = delivery.reference is None
-            unit.step(delivery, DeliveryState.SUBMITTED, reference=outcome.reference or delivery.reference, lease_until=None,
-                      due_at=now + timedelta(seconds=_poll_pause(hub, delivery)), reason={"polls": _polls(delivery) + 1})
+            unit.step(
+                delivery,
+                DeliveryState.SUBMITTED,
+                reference=outcome.reference or delivery.reference,
+                lease_until=None,
+                due_at=now + timedelta(seconds=_poll_pause(hub, delivery)),
+                reason={"polls": _polls(delivery) + 1},
+            )
             if first:
                 unit.note("delivery.submitted", **about, reference=outcome.reference, **said)
         case OutcomeKind.REFUSED:
-            reason = _reason("recipient.refused", f"接收方系统拒收：{outcome.message or outcome.code or '未说明原因'}",
-                             f"the recipient's system refused it: {outcome.message or outcome.code or 'no reason given'}", code=outcome.code)
+            reason = _reason(
+                "recipient.refused",
+                f"接收方系统拒收：{outcome.message or outcome.code or '未说明原因'}",
+                f"the recipient's system refused it: {outcome.message or outcome.code or 'no reason given'}",
+                code=outcome.code,
+            )
             unit.step(delivery, DeliveryState.PARKED, lease_until=None, reason=reason)
             unit.note("delivery.parked", **about, reason=reason)
         case OutcomeKind.LATER:
@@ -269,7 +369,11 @@ def after_unknown(hub: Hub, unit: Unit, delivery: StoredDelivery, code: str) -> 
     about = _about(transfer, delivery)
     said = {"code": code, "message": None}
     agency = hub.agencies.get(delivery.recipient)
-    reach = _way(hub, agency, transfer, unit.rendition(delivery.rendition) if delivery.rendition else None) if agency else None
+    reach = (
+        _way(hub, agency, transfer, unit.rendition(delivery.rendition) if delivery.rendition else None)
+        if agency
+        else None
+    )
     if delivery.reference or (agency and reach and _repeat_safe(hub, agency, reach)):
         _again(hub, unit, delivery, about, "delivery.repeat", 0.0, said)
     else:
@@ -286,13 +390,29 @@ def _repeat_safe(hub: Hub, agency: Agency, reach: Reach) -> bool:
         return False
 
 
-def _again(hub: Hub, unit: Unit, delivery: StoredDelivery, about: Mapping[str, Any], kind: str, wait: float | None, said: Mapping[str, Any]) -> None:
+def _again(
+    hub: Hub,
+    unit: Unit,
+    delivery: StoredDelivery,
+    about: Mapping[str, Any],
+    kind: str,
+    wait: float | None,
+    said: Mapping[str, Any],
+) -> None:
     """Another attempt with the same rendition and message id, or, when enough were made, a person's decision."""
     now = hub.clock.technical()
-    pause = _poll_pause(hub, delivery) if delivery.reference else hub.schedule.after(max(delivery.attempts, 1), hub.random())
+    pause = (
+        _poll_pause(hub, delivery)
+        if delivery.reference
+        else hub.schedule.after(max(delivery.attempts, 1), hub.random())
+    )
     if pause is None:
-        reason = _reason(GAVE_UP, f"已尝试{delivery.attempts}次仍未送达：{said.get('message') or said.get('code')}",
-                         f"given up after {delivery.attempts} attempts: {said.get('message') or said.get('code')}", code=said.get("code"))
+        reason = _reason(
+            GAVE_UP,
+            f"已尝试{delivery.attempts}次仍未送达：{said.get('message') or said.get('code')}",
+            f"given up after {delivery.attempts} attempts: {said.get('message') or said.get('code')}",
+            code=said.get("code"),
+        )
         unit.step(delivery, DeliveryState.PARKED, lease_until=None, reason=reason)
         unit.note("delivery.parked", **about, reason=reason)
         return
@@ -300,16 +420,27 @@ def _again(hub: Hub, unit: Unit, delivery: StoredDelivery, about: Mapping[str, A
         pause = min(max(wait, 0.0), max(hub.schedule.retry))  # however long a system asks us to stay away
     due = now + timedelta(seconds=pause)
     after = DeliveryState.SUBMITTED if delivery.reference else DeliveryState.READY
-    unit.step(delivery, after, due_at=due, lease_until=None,
-              reason={**_reason(kind, "稍后再送", "will be tried again", code=said.get("code")),
-                      "polls": _polls(delivery) + bool(delivery.reference), "message": said.get("message")})
+    unit.step(
+        delivery,
+        after,
+        due_at=due,
+        lease_until=None,
+        reason={
+            **_reason(kind, "稍后再送", "will be tried again", code=said.get("code")),
+            "polls": _polls(delivery) + bool(delivery.reference),
+            "message": said.get("message"),
+        },
+    )
     unit.note(kind, **about, attempt=delivery.attempts, due=due.isoformat(), **said)
 
 
 def _unknown(unit: Unit, delivery: StoredDelivery, about: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    reason = _reason("outcome.unknown", "已发出，但不知道对方是否收到；对方系统不能排除重复，须由人工核实后决定是否重发",
-                     "it was sent, and nobody knows whether it arrived; the recipient's system cannot tell a repetition, so a person must decide",
-                     code=said.get("code"))
+    reason = _reason(
+        "outcome.unknown",
+        "已发出，但不知道对方是否收到；对方系统不能排除重复，须由人工核实后决定是否重发",
+        "it was sent, and nobody knows whether it arrived; the recipient's system cannot tell a repetition, so a person must decide",
+        code=said.get("code"),
+    )
     unit.step(delivery, DeliveryState.UNKNOWN, lease_until=None, reason=reason)
     unit.note("delivery.unknown", **about, reason=reason, **said)
 
@@ -318,15 +449,24 @@ def _unknown(unit: Unit, delivery: StoredDelivery, about: Mapping[str, Any], sai
 def _wait_for_mending(hub: Hub, job: Job, error: ConfigError | ConfigErrors) -> None:
     """Nobody knows how to call: nothing was tried, and it is looked again in a while. Said once on the timeline."""
     log.error("delivery %s to %s waits for its configuration: %s", job.delivery.id, job.agency.id, error)
-    reason = _reason("hub.configuration", f"{job.agency.name}的接入配置有误，待管理员改正", f"the way to {job.agency.id} is not usable; an administrator must mend it",
-                     message=str(error))
+    reason = _reason(
+        "hub.configuration",
+        f"{job.agency.name}的接入配置有误，待管理员改正",
+        f"the way to {job.agency.id} is not usable; an administrator must mend it",
+        message=str(error),
+    )
     with hub.store.begin() as unit:
         delivery = unit.delivery(job.delivery.id, lock=True)
         if delivery is None or delivery.state is not DeliveryState.RELEASED or delivery.release != job.delivery.release:
             return
         after = DeliveryState.SUBMITTED if delivery.reference else DeliveryState.READY
-        unit.step(delivery, after, lease_until=None, due_at=hub.clock.technical() + timedelta(seconds=MENDING_PAUSE),
-                  reason={**reason, "polls": _polls(delivery)})
+        unit.step(
+            delivery,
+            after,
+            lease_until=None,
+            due_at=hub.clock.technical() + timedelta(seconds=MENDING_PAUSE),
+            reason={**reason, "polls": _polls(delivery)},
+        )
         if (delivery.reason or {}).get("rule") != reason["rule"]:
             unit.note("delivery.later", **_about(job.transfer, delivery), code=reason["rule"], message=reason["zh"])
 
@@ -345,7 +485,9 @@ def _park(hub: Hub, seen: StoredDelivery, transfer: StoredTransfer, faults: Sequ
             brought = that_brought_the_day(unit, current)
             if brought or effective_on(current.record):
                 # the day became known while this one was on its way: it is told again, with the day
-                unit.step(delivery, DeliveryState.READY, lease_until=None, rendition_id=None, due_at=hub.clock.technical())
+                unit.step(
+                    delivery, DeliveryState.READY, lease_until=None, rendition_id=None, due_at=hub.clock.technical()
+                )
                 if brought:
                     now_in_force(hub, unit, delivery, brought.record, by=brought.id)
                 return
@@ -357,7 +499,13 @@ def _park(hub: Hub, seen: StoredDelivery, transfer: StoredTransfer, faults: Sequ
 
 
 def _about(transfer: StoredTransfer, delivery: StoredDelivery) -> dict[str, Any]:
-    return {"submission": transfer.submission, "transfer": transfer.id, "delivery": delivery.id, "person": transfer.person, "agency": delivery.recipient}
+    return {
+        "submission": transfer.submission,
+        "transfer": transfer.id,
+        "delivery": delivery.id,
+        "person": transfer.person,
+        "agency": delivery.recipient,
+    }
 
 
 def _reason(rule: str, zh: str, en: str, **more: Any) -> dict[str, Any]:

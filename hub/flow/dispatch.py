@@ -46,7 +46,10 @@ def dispatch(hub: Hub) -> int:
         if release.recipient not in hub.agencies:  # removed meanwhile: nobody works its queue off, and it is parked
             deliver(hub, ReleaseNote(release.delivery, release.number))
     releases = [release for release in releases if release.recipient in hub.agencies]
-    frames = [Frame(queue_of(release.recipient), encode(ReleaseNote(release.delivery, release.number))) for release in releases]
+    frames = [
+        Frame(queue_of(release.recipient), encode(ReleaseNote(release.delivery, release.number)))
+        for release in releases
+    ]
     taken = hub.broker.publish(frames)
     lost = [release for release, ok in zip(releases, taken, strict=True) if not ok]
     if lost:

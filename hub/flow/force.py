@@ -27,7 +27,14 @@ def that_brought_the_day(unit: Unit, transfer: StoredTransfer) -> StoredTransfer
     """The latest transfer about the same person and case that names the day, where this one does not."""
     if transfer.person is None or transfer.case is None or effective_on(transfer.record):
         return None
-    return next((other for other in reversed(unit.about(transfer.person, transfer.case)) if not other.parked and effective_on(other.record)), None)
+    return next(
+        (
+            other
+            for other in reversed(unit.about(transfer.person, transfer.case))
+            if not other.parked and effective_on(other.record)
+        ),
+        None,
+    )
 
 
 def now_in_force(hub: Hub, unit: Unit, delivery: StoredDelivery, record: Mapping[str, Any], by: str) -> None:
@@ -37,7 +44,14 @@ def now_in_force(hub: Hub, unit: Unit, delivery: StoredDelivery, record: Mapping
     day = effective_on(record)
     named = {**transfer.record, "case": {**transfer.record.get("case", {}), "effective_on": day}}
     unit.amend_record(transfer.id, complete(named, record, ("correction",)))
-    unit.note("case.in-force", submission=transfer.submission, transfer=transfer.id, delivery=delivery.id, person=transfer.person,
-              effective_on=day, by=by)
+    unit.note(
+        "case.in-force",
+        submission=transfer.submission,
+        transfer=transfer.id,
+        delivery=delivery.id,
+        person=transfer.person,
+        effective_on=day,
+        by=by,
+    )
     exchange = hub.catalogue.get(transfer.exchange)
     unit.refresh_status(transfer.id, bool(exchange and exchange.wants_receipt))

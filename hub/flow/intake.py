@@ -100,11 +100,21 @@ def _piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
         record = complete(record, {"case": {"number": known_case}}, ("case",))
     record = {**record, "exchange": exchange.id}
     if base:
-        record["answers"] = {"transfer": base.id, "exchange": base.exchange, **({"key": base.message_key} if base.message_key else {})}
+        record["answers"] = {
+            "transfer": base.id,
+            "exchange": base.exchange,
+            **({"key": base.message_key} if base.message_key else {}),
+        }
     record, faults = _checked(hub, exchange, record)
     if not known_person and not value_at(record, "person.id_number") and not value_at(record, "person.name"):
-        faults.append(Fault("record.required", "/record/person", "没有写明是谁：请填写person（系统编号）、record.person，或in_reply_to",
-                            "nothing says who it is about: give person (the hub's id), record.person, or in_reply_to"))
+        faults.append(
+            Fault(
+                "record.required",
+                "/record/person",
+                "没有写明是谁：请填写person（系统编号）、record.person，或in_reply_to",
+                "nothing says who it is about: give person (the hub's id), record.person, or in_reply_to",
+            )
+        )
     with hub.store.read() as unit:
         faults += _another_person(unit, record, known_person or (base.person if base else None))
     if faults:
@@ -113,23 +123,49 @@ def _piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
     routing = _route(hub, exchange, record, agency, origin)
     if routing.faults:
         raise Refused([replace(fault, pointer="/record" + fault.pointer) for fault in routing.faults])
-    return Piece(exchange, record, value_at(record, "person.name"), routing, (), documents, origin,
-                 body.get("in_reply_to") or (base.id if base and exchange.carries else None),
-                 base.person if base and not known_person else known_person,
-                 known_case if known_case and known_case.startswith("cas_") else (base.case if base else None))
+    return Piece(
+        exchange,
+        record,
+        value_at(record, "person.name"),
+        routing,
+        (),
+        documents,
+        origin,
+        body.get("in_reply_to") or (base.id if base and exchange.carries else None),
+        base.person if base and not known_person else known_person,
+        known_case if known_case and known_case.startswith("cas_") else (base.case if base else None),
+    )
 
 
 def _allowed_exchange(hub: Hub, agency: str, name: str, pointer: str = "/exchange") -> Exchange:
     exchange = hub.catalogue.get(name)
     if exchange is None:
         open_ones = ", ".join(sorted(hub.catalogue.exchanges))
-        raise Refused([Fault("exchange.unknown", pointer, f"没有“{name}”这种移送；可用的有：{open_ones}",
-                             f"there is no exchange {name!r}; there are {open_ones}", value=name)])
+        raise Refused(
+            [
+                Fault(
+                    "exchange.unknown",
+                    pointer,
+                    f"没有“{name}”这种移送；可用的有：{open_ones}",
+                    f"there is no exchange {name!r}; there are {open_ones}",
+                    value=name,
+                )
+            ]
+        )
     sender = hub.agencies[agency]
     if sender.kind not in exchange.senders:
         kinds = "、".join(hub.catalogue.kinds[kind][0] for kind in exchange.senders) or "（只由系统发出）"
-        raise NotAllowed([Fault("exchange.not-yours", pointer, f"{sender.name}不能发起“{exchange.zh}”，只有{kinds}可以",
-                                f"{sender.id} may not send {name}; only {', '.join(exchange.senders) or 'the hub itself'} may", value=name)])
+        raise NotAllowed(
+            [
+                Fault(
+                    "exchange.not-yours",
+                    pointer,
+                    f"{sender.name}不能发起“{exchange.zh}”，只有{kinds}可以",
+                    f"{sender.id} may not send {name}; only {', '.join(exchange.senders) or 'the hub itself'} may",
+                    value=name,
+                )
+            ]
+        )
     return exchange
 
 
@@ -139,7 +175,17 @@ def _continued(unit: Unit, agency: str, exchange: Exchange, body: Mapping[str, A
     if named := body.get("in_reply_to"):
         found = unit.transfer(named)
         if found is None or not _party(unit, found, agency):
-            raise Refused([Fault("transfer.unknown", "/in_reply_to", "没有这个移送，或与本单位无关", "no such transfer, or none of yours", value=named)])
+            raise Refused(
+                [
+                    Fault(
+                        "transfer.unknown",
+                        "/in_reply_to",
+                        "没有这个移送，或与本单位无关",
+                        "no such transfer, or none of yours",
+                        value=named,
+                    )
+                ]
+            )
         return found
     if not exchange.carries:
         return None
@@ -158,7 +204,12 @@ def _continued(unit: Unit, agency: str, exchange: Exchange, body: Mapping[str, A
         if case is None:
             return None  # a case of which the hub has not heard continues nothing
     for transfer in reversed(unit.about(person, case)):
-        if transfer.sender != agency and not transfer.parked and _party(unit, transfer, agency) and transfer.exchange != "receipt":
+        if (
+            transfer.sender != agency
+            and not transfer.parked
+            and _party(unit, transfer, agency)
+            and transfer.exchange != "receipt"
+        ):
             return transfer
     return None
 
@@ -180,8 +231,15 @@ def _named(unit: Unit, body: Mapping[str, Any]) -> tuple[str | None, str | None]
     person, case = body.get("person"), body.get("case")
     faults = []
     if person and not unit.person_known(person):
-        faults.append(Fault("person.unknown", "/person", "没有这个人员编号（应为系统给出的编号，不是证件号码）",
-                            "no such person; the hub's own id is expected, not an ID number", value=person))
+        faults.append(
+            Fault(
+                "person.unknown",
+                "/person",
+                "没有这个人员编号（应为系统给出的编号，不是证件号码）",
+                "no such person; the hub's own id is expected, not an ID number",
+                value=person,
+            )
+        )
     if case and case.startswith("cas_") and not unit.case_known(case):
         faults.append(Fault("case.unknown", "/case", "没有这个案件编号", "no such case", value=case))
     if faults:
@@ -194,8 +252,15 @@ def _another_person(unit: Unit, record: Mapping[str, Any], meant: str | None) ->
     number, known = person_key(record)[0], unit.id_number_of(meant) if meant else None
     if number is None or known is None or number == known:
         return []
-    return [Fault("person.differs", "/record/person/id_number", "证件号码与person或in_reply_to所指的人员不是同一人，请核对",
-                  "the ID number is not that of the person whom `person` or `in_reply_to` means", value=value_at(record, "person.id_number"))]
+    return [
+        Fault(
+            "person.differs",
+            "/record/person/id_number",
+            "证件号码与person或in_reply_to所指的人员不是同一人，请核对",
+            "the ID number is not that of the person whom `person` or `in_reply_to` means",
+            value=value_at(record, "person.id_number"),
+        )
+    ]
 
 
 def _named_documents(unit: Unit, agency: str, named: Sequence[Mapping[str, Any]]) -> tuple[StoredDocument, ...]:
@@ -203,10 +268,19 @@ def _named_documents(unit: Unit, agency: str, named: Sequence[Mapping[str, Any]]
     for n, doc in enumerate(named):
         known = unit.document_known(doc["sha256"]) if unit.document_owned(doc["sha256"], agency) else None
         if known is None:
-            faults.append(Fault("document.unknown", f"/documents/{n}/sha256", "该文书还没有上传：请先 POST /v1/documents",
-                                "this document was not uploaded: POST /v1/documents first", value=doc["sha256"]))
+            faults.append(
+                Fault(
+                    "document.unknown",
+                    f"/documents/{n}/sha256",
+                    "该文书还没有上传：请先 POST /v1/documents",
+                    "this document was not uploaded: POST /v1/documents first",
+                    value=doc["sha256"],
+                )
+            )
             continue
-        documents.append(StoredDocument(doc["sha256"], doc["title"], doc.get("kind"), doc.get("media_type") or known[1], known[0]))
+        documents.append(
+            StoredDocument(doc["sha256"], doc["title"], doc.get("kind"), doc.get("media_type") or known[1], known[0])
+        )
     if faults:
         raise Refused(faults)
     return tuple(documents)
@@ -232,8 +306,16 @@ def submit_dialect(hub: Hub, agency: str, key: str | None, payload: bytes, media
     """
     speaks = hub.agencies[agency].speaks
     if speaks is None:
-        raise NotAllowed([Fault("dialect.none", "", "该单位没有登记自己的数据格式，请使用 POST /v1/transfers",
-                                "this agency has no dialect of its own; use POST /v1/transfers")])
+        raise NotAllowed(
+            [
+                Fault(
+                    "dialect.none",
+                    "",
+                    "该单位没有登记自己的数据格式，请使用 POST /v1/transfers",
+                    "this agency has no dialect of its own; use POST /v1/transfers",
+                )
+            ]
+        )
     dialect = hub.dialects[speaks]
     arrival = Arrival(agency, key or "", hashlib.sha256(payload).hexdigest(), "http", payload, media_type, speaks)
     try:
@@ -241,7 +323,9 @@ def submit_dialect(hub: Hub, agency: str, key: str | None, payload: bytes, media
     except HubError as error:
         _keep_refusal(hub, arrival, error.faults)
         raise
-    return receive_message(hub, replace(arrival, key=key or message.key or "", fingerprint=message.fingerprint), message)
+    return receive_message(
+        hub, replace(arrival, key=key or message.key or "", fingerprint=message.fingerprint), message
+    )
 
 
 def receive_message(hub: Hub, arrival: Arrival, message: Message) -> dict[str, Any]:
@@ -273,7 +357,9 @@ def _pieces_of(hub: Hub, agency: str, dialect: Dialect, message: Message) -> lis
     return pieces
 
 
-def _piece_from_item(hub: Hub, agency: str, exchange: Exchange, dialect: Dialect, message: Message, item: Item) -> Piece:
+def _piece_from_item(
+    hub: Hub, agency: str, exchange: Exchange, dialect: Dialect, message: Message, item: Item
+) -> Piece:
     mapping = dialect.version(exchange.id)
     if item.record is None:
         return Piece(exchange, {}, item.label, None, item.faults, mapping=mapping)
@@ -297,19 +383,32 @@ def _hint_differs(hub: Hub, routing: Routing, hint: str | None, record: Mapping[
     if hint is None or hint in routing.to:
         return ()
     resolved = "、".join(f"{a}（{hub.agency_name(a)}）" for a in routing.to)
-    return (Fault("place.differs", pointer_of("message.recipient_hint"),
-                  f"发送方所填接收单位为{hint}（{hub.agency_name(hint)}），按执行地应为{resolved}，待人工确认",
-                  f"the sender names {hint}, by the execution place it would be {', '.join(routing.to)}; a person must decide",
-                  value=value_at(record, "message.recipient_hint")),)
+    return (
+        Fault(
+            "place.differs",
+            pointer_of("message.recipient_hint"),
+            f"发送方所填接收单位为{hint}（{hub.agency_name(hint)}），按执行地应为{resolved}，待人工确认",
+            f"the sender names {hint}, by the execution place it would be {', '.join(routing.to)}; a person must decide",
+            value=value_at(record, "message.recipient_hint"),
+        ),
+    )
 
 
 def _documents_of(hub: Hub, record: Mapping[str, Any], blobs: Mapping[str, Blob]) -> tuple[StoredDocument, ...]:
     """Put the contents that came with a record into the document store (claim check), before any transaction."""
     for blob in blobs.values():
         hub.documents.put(blob.content)
-    return tuple(StoredDocument(d["sha256"], d.get("title") or d["sha256"][:12], _kind_text(d.get("kind")),
-                                blobs[d["sha256"]].media_type, len(blobs[d["sha256"]].content))
-                 for d in record.get("documents") or () if d.get("sha256") in blobs)
+    return tuple(
+        StoredDocument(
+            d["sha256"],
+            d.get("title") or d["sha256"][:12],
+            _kind_text(d.get("kind")),
+            blobs[d["sha256"]].media_type,
+            len(blobs[d["sha256"]].content),
+        )
+        for d in record.get("documents") or ()
+        if d.get("sha256") in blobs
+    )
 
 
 def _kind_text(kind: Any) -> str | None:
@@ -320,8 +419,16 @@ def _kind_text(kind: Any) -> str | None:
 def _answered_before(hub: Hub, arrival: Arrival) -> dict[str, Any] | None:
     """The first answer, when this is the same thing again. Raises `Conflict` when the key holds other content."""
     if not arrival.key or len(arrival.key) > KEY_LIMIT:
-        fault = (Fault("key.too-long", "/message/key", f"发送方编号不能超过{KEY_LIMIT}个字符", f"a key has at most {KEY_LIMIT} characters")
-                 if arrival.key else Fault("key.missing", "/message/key", "缺少发送方编号（幂等键）", "the sender's key is missing"))
+        fault = (
+            Fault(
+                "key.too-long",
+                "/message/key",
+                f"发送方编号不能超过{KEY_LIMIT}个字符",
+                f"a key has at most {KEY_LIMIT} characters",
+            )
+            if arrival.key
+            else Fault("key.missing", "/message/key", "缺少发送方编号（幂等键）", "the sender's key is missing")
+        )
         _keep_refusal(hub, arrival, [fault])
         raise Refused([fault])
     with hub.store.read() as unit:
@@ -336,8 +443,13 @@ def _same_or_conflict(hub: Hub, arrival: Arrival, found: StoredSubmission) -> di
         return dict(found.answer)
     # over HTTP the key is the Idempotency-Key header, in a dialect it is the message's own number
     pointer = "#/header/Idempotency-Key" if arrival.channel == "http" else "/message/key"
-    fault = Fault("key.reused", pointer, f"编号“{arrival.key}”已用于另一内容（{found.id}），本次未接收；如需更正请换用新编号",
-                  f"the key {arrival.key!r} was used with other content ({found.id}); send a correction under a new key", value=arrival.key)
+    fault = Fault(
+        "key.reused",
+        pointer,
+        f"编号“{arrival.key}”已用于另一内容（{found.id}），本次未接收；如需更正请换用新编号",
+        f"the key {arrival.key!r} was used with other content ({found.id}); send a correction under a new key",
+        value=arrival.key,
+    )
     _keep_refusal(hub, arrival, [fault])
     raise Conflict([fault])
 
@@ -356,15 +468,35 @@ def _keep(hub: Hub, arrival: Arrival, pieces: Sequence[Piece], answer: Any) -> d
     """One transaction: the submission, its transfers and deliveries, the timeline, the ledger, and the answer."""
     with hub.store.begin() as unit:
         submission = unit.add_submission(
-            agency=arrival.agency, key=arrival.key, tried_key=arrival.key, fingerprint=arrival.fingerprint, channel=arrival.channel,
-            dialect=arrival.dialect, operation=arrival.operation, media_type=arrival.media_type, raw=arrival.raw,
-            raw_size=len(arrival.raw), status="accepted", faults=())
-        unit.note("submission.received", submission=submission, agency=arrival.agency, key=arrival.key, channel=arrival.channel,
-                  dialect=arrival.dialect, size=len(arrival.raw))
+            agency=arrival.agency,
+            key=arrival.key,
+            tried_key=arrival.key,
+            fingerprint=arrival.fingerprint,
+            channel=arrival.channel,
+            dialect=arrival.dialect,
+            operation=arrival.operation,
+            media_type=arrival.media_type,
+            raw=arrival.raw,
+            raw_size=len(arrival.raw),
+            status="accepted",
+            faults=(),
+        )
+        unit.note(
+            "submission.received",
+            submission=submission,
+            agency=arrival.agency,
+            key=arrival.key,
+            channel=arrival.channel,
+            dialect=arrival.dialect,
+            size=len(arrival.raw),
+        )
         placed = _cases_and_persons(unit, pieces)
         unit.lock_persons(person for _, person in placed if person)
         unit.lock_lines(_lines(unit, pieces, placed))
-        kept = [_keep_piece(hub, unit, submission, n, arrival, piece, *where) for n, (piece, where) in enumerate(zip(pieces, placed, strict=True))]
+        kept = [
+            _keep_piece(hub, unit, submission, n, arrival, piece, *where)
+            for n, (piece, where) in enumerate(zip(pieces, placed, strict=True))
+        ]
         answered: dict[str, Any] = answer(unit, submission, kept)
         unit.set_answer(submission, answered)
         crashpoints.reach("intake.before-commit")
@@ -386,7 +518,9 @@ def _cases_and_persons(unit: Unit, pieces: Sequence[Piece]) -> list[tuple[str | 
             cases[n] = None if piece.parked else unit.case_for(None)
     keys = [person_key(piece.record) for piece in pieces]
     # A provisional person who is given a number is written to: whoever is known is locked first, in order.
-    unit.lock_persons(known for n, key in enumerate(keys) if (known := pieces[n].person or unit.find_person(*key, cases[n])))
+    unit.lock_persons(
+        known for n, key in enumerate(keys) if (known := pieces[n].person or unit.find_person(*key, cases[n]))
+    )
     persons: dict[int, str | None] = {}
     for n, piece in sorted(enumerate(pieces), key=lambda entry: tuple(map(str, keys[entry[0]]))):
         case = cases[n]
@@ -402,7 +536,9 @@ def _cases_and_persons(unit: Unit, pieces: Sequence[Piece]) -> list[tuple[str | 
     return [(cases[n], persons[n]) for n in range(len(pieces))]
 
 
-def _lines(unit: Unit, pieces: Sequence[Piece], placed: Sequence[tuple[str | None, str | None]]) -> set[tuple[str, str]]:
+def _lines(
+    unit: Unit, pieces: Sequence[Piece], placed: Sequence[tuple[str | None, str | None]]
+) -> set[tuple[str, str]]:
     lines: set[tuple[str, str]] = set()
     for piece, (case, person) in zip(pieces, placed, strict=True):
         if piece.parked or case is None:
@@ -414,21 +550,54 @@ def _lines(unit: Unit, pieces: Sequence[Piece], placed: Sequence[tuple[str | Non
     return lines
 
 
-def _keep_piece(hub: Hub, unit: Unit, submission: str, ordinal: int, arrival: Arrival, piece: Piece, case: str | None, person: str | None) -> StoredTransfer:
+def _keep_piece(
+    hub: Hub,
+    unit: Unit,
+    submission: str,
+    ordinal: int,
+    arrival: Arrival,
+    piece: Piece,
+    case: str | None,
+    person: str | None,
+) -> StoredTransfer:
     exchange = piece.exchange
     transfer = unit.add_transfer(
-        submission=submission, ordinal=ordinal, exchange=exchange.id, sender=arrival.agency, origin=piece.origin, case=case, person=person,
-        record=piece.record, faults=[fault.as_dict() for fault in piece.faults], parked=piece.parked, mapping=piece.mapping,
-        label=piece.label, in_reply_to=piece.in_reply_to, message_key=arrival.key)
+        submission=submission,
+        ordinal=ordinal,
+        exchange=exchange.id,
+        sender=arrival.agency,
+        origin=piece.origin,
+        case=case,
+        person=person,
+        record=piece.record,
+        faults=[fault.as_dict() for fault in piece.faults],
+        parked=piece.parked,
+        mapping=piece.mapping,
+        label=piece.label,
+        in_reply_to=piece.in_reply_to,
+        message_key=arrival.key,
+    )
     for doc in piece.documents:
         unit.keep_document(doc.sha256, doc.size, doc.media_type, arrival.agency)
     unit.attach(transfer, piece.documents)
     about: dict[str, Any] = {"submission": submission, "transfer": transfer, "person": person}
     if piece.parked:
-        unit.note("transfer.parked", **about, agency=arrival.agency, faults=[fault.as_dict() for fault in piece.faults], label=piece.label)
+        unit.note(
+            "transfer.parked",
+            **about,
+            agency=arrival.agency,
+            faults=[fault.as_dict() for fault in piece.faults],
+            label=piece.label,
+        )
         return _stored(unit, transfer)
-    unit.note("transfer.accepted", **about, agency=arrival.agency, exchange=exchange.id, label=piece.label,
-              unmapped=len(piece.record.get("unmapped") or {}))
+    unit.note(
+        "transfer.accepted",
+        **about,
+        agency=arrival.agency,
+        exchange=exchange.id,
+        label=piece.label,
+        unmapped=len(piece.record.get("unmapped") or {}),
+    )
     assert case is not None
     assert piece.routing is not None
     open_deliveries(hub, unit, submission, transfer, person, case, piece.routing)
@@ -440,18 +609,30 @@ def _keep_piece(hub: Hub, unit: Unit, submission: str, ordinal: int, arrival: Ar
     return _stored(unit, transfer)
 
 
-def open_deliveries(hub: Hub, unit: Unit, submission: str, transfer: str, person: str | None, case: str, routing: Routing) -> None:
+def open_deliveries(
+    hub: Hub, unit: Unit, submission: str, transfer: str, person: str | None, case: str, routing: Routing
+) -> None:
     """A delivery for every recipient; the lines are locked."""
     for role, recipients in (("to", routing.to), ("copy", routing.copies)):
         for recipient in recipients:
             delivery, state = unit.add_delivery(transfer, recipient, role, case)
-            unit.note("delivery.queued", submission=submission, transfer=transfer, delivery=delivery, person=person, agency=recipient,
-                      role=role, waiting=state is DeliveryState.WAITING)
+            unit.note(
+                "delivery.queued",
+                submission=submission,
+                transfer=transfer,
+                delivery=delivery,
+                person=person,
+                agency=recipient,
+                role=role,
+                waiting=state is DeliveryState.WAITING,
+            )
     for gap in routing.gaps:
         unit.note("copy.nobody", submission=submission, transfer=transfer, person=person, fault=gap.as_dict())
 
 
-def _bring_into_force(hub: Hub, unit: Unit, submission: str, transfer: str, person: str, case: str, record: Mapping[str, Any]) -> None:
+def _bring_into_force(
+    hub: Hub, unit: Unit, submission: str, transfer: str, person: str, case: str, record: Mapping[str, Any]
+) -> None:
     """A later notice brings the day of effect that earlier deliveries were waiting for (尚未生效)."""
     if not effective_on(record):
         return
@@ -473,11 +654,27 @@ def _keep_refusal(hub: Hub, arrival: Arrival, faults: Sequence[Fault]) -> str:
     """What was refused is kept too, with why: nothing that came in is lost, and the key stays free for a correction."""
     with hub.store.begin() as unit:
         submission = unit.add_submission(
-            agency=arrival.agency, key=None, tried_key=arrival.key[:KEY_LIMIT] or None, fingerprint=arrival.fingerprint, channel=arrival.channel,
-            dialect=arrival.dialect, operation=arrival.operation, media_type=arrival.media_type, raw=arrival.raw,
-            raw_size=len(arrival.raw), status="refused", faults=[fault.as_dict() for fault in faults])
-        unit.note("submission.refused", submission=submission, agency=arrival.agency, key=arrival.key, channel=arrival.channel,
-                  faults=[fault.as_dict() for fault in faults])
+            agency=arrival.agency,
+            key=None,
+            tried_key=arrival.key[:KEY_LIMIT] or None,
+            fingerprint=arrival.fingerprint,
+            channel=arrival.channel,
+            dialect=arrival.dialect,
+            operation=arrival.operation,
+            media_type=arrival.media_type,
+            raw=arrival.raw,
+            raw_size=len(arrival.raw),
+            status="refused",
+            faults=[fault.as_dict() for fault in faults],
+        )
+        unit.note(
+            "submission.refused",
+            submission=submission,
+            agency=arrival.agency,
+            key=arrival.key,
+            channel=arrival.channel,
+            faults=[fault.as_dict() for fault in faults],
+        )
     return submission
 
 
@@ -487,8 +684,15 @@ keep_refusal = _keep_refusal
 # ------------------------------------------------------------------ answers
 def _one(unit: Unit, transfer: StoredTransfer) -> dict[str, Any]:
     return {
-        "id": transfer.id, "submission": transfer.submission, "case": transfer.case, "person": transfer.person, "status": transfer.status,
-        "deliveries": [{"id": d.id, "recipient": d.recipient, "role": d.role, "status": d.state.value} for d in unit.deliveries(transfer.id)],
+        "id": transfer.id,
+        "submission": transfer.submission,
+        "case": transfer.case,
+        "person": transfer.person,
+        "status": transfer.status,
+        "deliveries": [
+            {"id": d.id, "recipient": d.recipient, "role": d.role, "status": d.state.value}
+            for d in unit.deliveries(transfer.id)
+        ],
     }
 
 
@@ -497,7 +701,16 @@ def _record_answer(unit: Unit, submission: str, kept: Sequence[StoredTransfer]) 
 
 
 def _dialect_answer(unit: Unit, submission: str, kept: Sequence[StoredTransfer]) -> dict[str, Any]:
-    parked = [{"pointer": fault["pointer"], "rule": fault["rule"], "message": f"{fault['xpath']}：{fault['zh']}" if fault.get("xpath") else fault["zh"], "person": transfer.label, "transfer": transfer.id}
-              for transfer in kept if transfer.parked for fault in transfer.faults]
+    parked = [
+        {
+            "pointer": fault["pointer"],
+            "rule": fault["rule"],
+            "message": f"{fault['xpath']}：{fault['zh']}" if fault.get("xpath") else fault["zh"],
+            "person": transfer.label,
+            "transfer": transfer.id,
+        }
+        for transfer in kept
+        if transfer.parked
+        for fault in transfer.faults
+    ]
     return {"submission": submission, "transfers": [_one(unit, transfer) for transfer in kept], "parked": parked}
-

@@ -50,7 +50,9 @@ def settle_receipt(hub: Hub, unit: Unit, exchange: Exchange, transfer: StoredTra
         _move(hub, unit, exchange, transfer, receipt.given_by, receipt.strength, receipt.id)
 
 
-def _move(hub: Hub, unit: Unit, exchange: Exchange, transfer: StoredTransfer, actor: str, strength: str, receipt: str | None) -> None:
+def _move(
+    hub: Hub, unit: Unit, exchange: Exchange, transfer: StoredTransfer, actor: str, strength: str, receipt: str | None
+) -> None:
     moves = exchange.moves
     if moves is None or transfer.person is None:
         return
@@ -63,9 +65,18 @@ def _move(hub: Hub, unit: Unit, exchange: Exchange, transfer: StoredTransfer, ac
     expected = [agency.id for role in moves.expected if (agency := resolver.role(role)[0])]
     on_the_way = unit.transit_of(transfer.person)
     if on_the_way is not None and on_the_way.to_agency == taker.id and (sent := unit.transfer(on_the_way.transfer_id)):
-        expected.append(sent.sender)  # who sent the person to the taker, whichever transfer the taker's record continues
-    decision = move_to(_standing(unit, transfer.person), expected, taker.id, actor, strength, moves.strength,
-                       on_the_way.to_agency if on_the_way else None)
+        expected.append(
+            sent.sender
+        )  # who sent the person to the taker, whichever transfer the taker's record continues
+    decision = move_to(
+        _standing(unit, transfer.person),
+        expected,
+        taker.id,
+        actor,
+        strength,
+        moves.strength,
+        on_the_way.to_agency if on_the_way else None,
+    )
     _write(hub, unit, decision, exchange, transfer, receipt)
 
 
@@ -78,7 +89,9 @@ def _standing(unit: Unit, person: str) -> Standing | None:
     return Standing(row.holder, row.case_id) if row else None
 
 
-def _write(hub: Hub, unit: Unit, decision: Decision, exchange: Exchange, transfer: StoredTransfer, receipt: str | None) -> None:
+def _write(
+    hub: Hub, unit: Unit, decision: Decision, exchange: Exchange, transfer: StoredTransfer, receipt: str | None
+) -> None:
     person = transfer.person
     assert person is not None
     about = {"submission": transfer.submission, "transfer": transfer.id, "person": person}
@@ -88,7 +101,14 @@ def _write(hub: Hub, unit: Unit, decision: Decision, exchange: Exchange, transfe
     elif decision.verdict is not Verdict.NOTHING:
         assert decision.to is not None
         before = unit.standing(person)
-        unit.add_standing(person, number=(before.number if before else 0) + 1, holder=decision.to, case=transfer.case,
-                          exchange=exchange.id, transfer=transfer.id, receipt=receipt)
+        unit.add_standing(
+            person,
+            number=(before.number if before else 0) + 1,
+            holder=decision.to,
+            case=transfer.case,
+            exchange=exchange.id,
+            transfer=transfer.id,
+            receipt=receipt,
+        )
         unit.set_transit(person, None, None, None)
         unit.note("responsibility.moved", **about, agency=decision.to, before=before.holder if before else None)

@@ -30,7 +30,17 @@ def redeliver(hub: Hub, viewer: str | None, transfer_id: str, body: Mapping[str,
     with hub.store.begin() as unit:
         transfer = unit.transfer(transfer_id)
         if transfer is None or (viewer is not None and transfer.sender != viewer):
-            raise NotFound([Fault("transfer.unknown", "", "没有这个移送，或不是本单位发出的", "no such transfer, or none of yours", value=transfer_id)])
+            raise NotFound(
+                [
+                    Fault(
+                        "transfer.unknown",
+                        "",
+                        "没有这个移送，或不是本单位发出的",
+                        "no such transfer, or none of yours",
+                        value=transfer_id,
+                    )
+                ]
+            )
         if transfer.parked:
             plan = _route_again(hub, unit, transfer, viewer, dry_run)
         else:
@@ -39,19 +49,42 @@ def redeliver(hub: Hub, viewer: str | None, transfer_id: str, body: Mapping[str,
     return {"transfer": transfer_id, "dry_run": dry_run, "deliveries": plan}
 
 
-def _send_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | None, recipient: str | None, dry_run: bool) -> list[dict[str, Any]]:
+def _send_again(
+    hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | None, recipient: str | None, dry_run: bool
+) -> list[dict[str, Any]]:
     wanted = [d for d in unit.deliveries(transfer.id) if recipient in (None, d.recipient)]
     if not wanted:
-        raise Refused([Fault("recipient.unknown", "/recipient", "该移送没有发给这个单位", "the transfer does not go to this agency", value=recipient)])
+        raise Refused(
+            [
+                Fault(
+                    "recipient.unknown",
+                    "/recipient",
+                    "该移送没有发给这个单位",
+                    "the transfer does not go to this agency",
+                    value=recipient,
+                )
+            ]
+        )
     unit.lock_lines((d.recipient, d.case) for d in wanted)
     chosen = [d for seen in wanted if (d := unit.delivery(seen.id, lock=True)) and _can(d, recipient)]
     if not chosen:
         states = ", ".join(f"{d.recipient}: {d.state.value}" for d in wanted)
-        raise Conflict([Fault("delivery.state", "/recipient", f"没有可以重发的投递（{states}）", f"nothing can be sent again ({states})")])
+        raise Conflict(
+            [
+                Fault(
+                    "delivery.state",
+                    "/recipient",
+                    f"没有可以重发的投递（{states}）",
+                    f"nothing can be sent again ({states})",
+                )
+            ]
+        )
     plan = []
     for delivery in chosen:
         anew = delivery.state is DeliveryState.PARKED and (delivery.reason or {}).get("rule") != GAVE_UP
-        plan.append({"id": delivery.id, "recipient": delivery.recipient, "from": delivery.state.value, "new_rendition": anew})
+        plan.append(
+            {"id": delivery.id, "recipient": delivery.recipient, "from": delivery.state.value, "new_rendition": anew}
+        )
         if dry_run:
             continue
         columns: dict[str, Any] = {"due_at": hub.clock.technical(), "reason": None}
@@ -65,8 +98,16 @@ def _send_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | No
             unit.step(delivery, DeliveryState.WAITING, **columns)
         else:
             unit.step(delivery, DeliveryState.READY, **columns)
-        unit.note("delivery.redelivered", submission=transfer.submission, transfer=transfer.id, delivery=delivery.id, person=transfer.person,
-                  agency=delivery.recipient, by=viewer or "operator", before=delivery.state.value)
+        unit.note(
+            "delivery.redelivered",
+            submission=transfer.submission,
+            transfer=transfer.id,
+            delivery=delivery.id,
+            person=transfer.person,
+            agency=delivery.recipient,
+            by=viewer or "operator",
+            before=delivery.state.value,
+        )
     if not dry_run:
         exchange = hub.catalogue.get(transfer.exchange)
         unit.refresh_status(transfer.id, bool(exchange and exchange.wants_receipt))
@@ -78,7 +119,9 @@ def _can(delivery: StoredDelivery, recipient: str | None) -> bool:
     return delivery.state in REPEATABLE and (delivery.state is not DeliveryState.DELIVERED or recipient is not None)
 
 
-def _route_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | None, dry_run: bool) -> list[dict[str, Any]]:
+def _route_again(
+    hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | None, dry_run: bool
+) -> list[dict[str, Any]]:
     """A transfer that was parked because nobody could be found for it, after somebody was configured."""
     exchange = hub.catalogue.get(transfer.exchange)
     if exchange is None or any(not str(fault["rule"]).startswith(("place.", "agency.")) for fault in transfer.faults):
@@ -86,7 +129,10 @@ def _route_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | N
     routing = Resolver(hub.catalogue, hub.agencies, transfer.record, transfer.sender, transfer.origin).route(exchange)
     if routing.faults:
         raise Conflict(routing.faults)
-    plan = [{"id": None, "recipient": recipient, "from": "parked", "new_rendition": True} for recipient in (*routing.to, *routing.copies)]
+    plan = [
+        {"id": None, "recipient": recipient, "from": "parked", "new_rendition": True}
+        for recipient in (*routing.to, *routing.copies)
+    ]
     if dry_run:
         return plan
     number = transfer.record.get("case", {}).get("number")
@@ -96,9 +142,24 @@ def _route_again(hub: Hub, unit: Unit, transfer: StoredTransfer, viewer: str | N
     unit.lock_lines((recipient, case) for recipient in (*routing.to, *routing.copies))
     again = unit.transfer(transfer.id)
     if again is None or not again.parked:
-        raise Conflict([Fault("transfer.routed", "", "该移送已由他人处理，不再待办", "somebody else has sent this transfer on meanwhile")])
+        raise Conflict(
+            [
+                Fault(
+                    "transfer.routed",
+                    "",
+                    "该移送已由他人处理，不再待办",
+                    "somebody else has sent this transfer on meanwhile",
+                )
+            ]
+        )
     unit.unpark_transfer(transfer.id, record=transfer.record, case=case, person=person)
-    unit.note("transfer.unparked", submission=transfer.submission, transfer=transfer.id, person=person, by=viewer or "operator")
+    unit.note(
+        "transfer.unparked",
+        submission=transfer.submission,
+        transfer=transfer.id,
+        person=person,
+        by=viewer or "operator",
+    )
     open_deliveries(hub, unit, transfer.submission, transfer.id, person, case, routing)
     routed = unit.transfer(transfer.id)
     assert routed is not None

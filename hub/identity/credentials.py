@@ -22,7 +22,9 @@ def issue(hub: Hub, agency: str, soap_user: str | None = None, soap_password: st
     A legacy sender whose envelope is fixed keeps the SOAP user name and password that it already sends.
     """
     if agency not in hub.agencies:
-        raise NotFound([Fault("agency.unknown", "", f"没有单位“{agency}”", f"there is no agency {agency!r}", value=agency)])
+        raise NotFound(
+            [Fault("agency.unknown", "", f"没有单位“{agency}”", f"there is no agency {agency!r}", value=agency)]
+        )
     issued = {
         "agency": agency,
         "client_id": f"{agency}.{secrets.token_hex(4)}",
@@ -31,6 +33,13 @@ def issue(hub: Hub, agency: str, soap_user: str | None = None, soap_password: st
         "soap_password": soap_password or secrets.token_hex(12),
     }
     with hub.store.begin() as unit:
-        unit.set_credential(Credential(agency, issued["client_id"], digest(issued["client_secret"]), issued["soap_user"],
-                                       hub.seal.seal(issued["soap_password"])))
+        unit.set_credential(
+            Credential(
+                agency,
+                issued["client_id"],
+                digest(issued["client_secret"]),
+                issued["soap_user"],
+                hub.seal.seal(issued["soap_password"]),
+            )
+        )
     return issued

@@ -28,8 +28,16 @@ class FernetSeal:
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as error:
-            raise ConfigError([Fault("seal.key", "", "密码是用另一密钥封存的：请恢复seal.key，或用 hub agency set 重新设置",
-                                     "it was sealed with another key: restore seal.key, or set the password again with `hub agency set`")]) from error
+            raise ConfigError(
+                [
+                    Fault(
+                        "seal.key",
+                        "",
+                        "密码是用另一密钥封存的：请恢复seal.key，或用 hub agency set 重新设置",
+                        "it was sealed with another key: restore seal.key, or set the password again with `hub agency set`",
+                    )
+                ]
+            ) from error
 
 
 def key_file(folder: Path, name: str, make: bytes) -> bytes:

@@ -28,10 +28,16 @@ def issue(hub: Hub, client_id: str, client_secret: str) -> dict[str, Any]:
         credential = unit.credential_by_client(client_id)
     known = credential.client_secret_hash if credential else digest("")
     if not hmac.compare_digest(known, digest(client_secret)) or credential is None:
-        raise BadCredentials([Fault("auth.client", "", "client_id或client_secret不正确", "wrong client_id or client_secret")])
+        raise BadCredentials(
+            [Fault("auth.client", "", "client_id或client_secret不正确", "wrong client_id or client_secret")]
+        )
     now = hub.clock.technical()
     claims = {"sub": credential.agency, "cid": client_id, "iat": now, "exp": now + timedelta(seconds=LIFETIME)}
-    return {"access_token": jwt.encode(claims, hub.token_key, ALGORITHM), "token_type": "Bearer", "expires_in": LIFETIME}
+    return {
+        "access_token": jwt.encode(claims, hub.token_key, ALGORITHM),
+        "token_type": "Bearer",
+        "expires_in": LIFETIME,
+    }
 
 
 def agency_of(hub: Hub, bearer: str) -> str | None:

@@ -79,7 +79,7 @@ def _driver(url: str) -> str:
     """`postgresql://…` and `postgres://…` mean psycopg 3 here."""
     for prefix in ("postgresql://", "postgres://"):
         if url.startswith(prefix):
-            return "postgresql+psycopg://" + url[len(prefix):]
+            return "postgresql+psycopg://" + url[len(prefix) :]
     return url
 
 

@@ -55,7 +55,9 @@ def _no_such(pointer: str, value: str, zh: str, en: str) -> NotFound:
 
 
 # ------------------------------------------------------------------ transfers
-def transfers(hub: Hub, viewer: str | None, filters: Mapping[str, Any], limit: int = 50, after: str | None = None) -> dict[str, Any]:
+def transfers(
+    hub: Hub, viewer: str | None, filters: Mapping[str, Any], limit: int = 50, after: str | None = None
+) -> dict[str, Any]:
     """`{items, next}`, newest first. Filters: case (id or number), person, exchange, agency, state, since, until."""
     query = select(t.transfer).where(_visible(hub, viewer), *_filters(filters))
     if after:
@@ -82,11 +84,19 @@ def _filters(filters: Mapping[str, Any]) -> list[Any]:
     if exchange := filters.get("exchange"):
         found.append(t.transfer.c.exchange == exchange)
     if agency := filters.get("agency"):
-        found.append(or_(t.transfer.c.sender == agency,
-                         exists().where(t.delivery.c.transfer_id == t.transfer.c.id, t.delivery.c.recipient == agency)))
+        found.append(
+            or_(
+                t.transfer.c.sender == agency,
+                exists().where(t.delivery.c.transfer_id == t.transfer.c.id, t.delivery.c.recipient == agency),
+            )
+        )
     if state := filters.get("state"):
-        found.append(or_(t.transfer.c.status == state,
-                         exists().where(t.delivery.c.transfer_id == t.transfer.c.id, t.delivery.c.status == state)))
+        found.append(
+            or_(
+                t.transfer.c.status == state,
+                exists().where(t.delivery.c.transfer_id == t.transfer.c.id, t.delivery.c.status == state),
+            )
+        )
     if since := filters.get("since"):
         found.append(t.transfer.c.accepted_at >= since)
     if until := filters.get("until"):
@@ -96,16 +106,35 @@ def _filters(filters: Mapping[str, Any]) -> list[Any]:
 
 def _cursor(after: str) -> int:
     if not after.isdigit() or len(after) > 18:
-        raise Refused([Fault("page.after", "/after", "翻页标记无效：请使用上一页返回的next", "not a page mark: use the `next` of the page before", value=after)])
+        raise Refused(
+            [
+                Fault(
+                    "page.after",
+                    "/after",
+                    "翻页标记无效：请使用上一页返回的next",
+                    "not a page mark: use the `next` of the page before",
+                    value=after,
+                )
+            ]
+        )
     return int(after)
 
 
 def _summary(db: Connection, row: Row[Any]) -> dict[str, Any]:
     transfer = _transfer(row)
-    deliveries = db.execute(select(t.delivery).where(t.delivery.c.transfer_id == transfer.id).order_by(t.delivery.c.seq))
+    deliveries = db.execute(
+        select(t.delivery).where(t.delivery.c.transfer_id == transfer.id).order_by(t.delivery.c.seq)
+    )
     return {
-        "id": transfer.id, "submission": transfer.submission, "exchange": transfer.exchange, "sender": transfer.sender, "case": transfer.case,
-        "person": transfer.person, "status": transfer.status, "accepted_at": iso(transfer.accepted_at), "in_reply_to": transfer.in_reply_to,
+        "id": transfer.id,
+        "submission": transfer.submission,
+        "exchange": transfer.exchange,
+        "sender": transfer.sender,
+        "case": transfer.case,
+        "person": transfer.person,
+        "status": transfer.status,
+        "accepted_at": iso(transfer.accepted_at),
+        "in_reply_to": transfer.in_reply_to,
         "label": transfer.label,
         "deliveries": [{"id": d.id, "recipient": d.recipient, "role": d.role, "status": d.status} for d in deliveries],
     }
@@ -123,14 +152,27 @@ def transfer(hub: Hub, viewer: str | None, transfer_id: str) -> dict[str, Any]:
     with hub.database.read() as db:
         row = _find_transfer(db, hub, viewer, transfer_id)
         found = _summary(db, row)
-        documents = db.execute(select(t.transfer_document).where(t.transfer_document.c.transfer_id == transfer_id).order_by(t.transfer_document.c.n))
+        documents = db.execute(
+            select(t.transfer_document)
+            .where(t.transfer_document.c.transfer_id == transfer_id)
+            .order_by(t.transfer_document.c.n)
+        )
         found["record"] = row.record
-        found["documents"] = [{"sha256": d.sha256, "title": d.title, "kind": d.kind, "media_type": d.media_type, "size": d.size} for d in documents]
+        found["documents"] = [
+            {"sha256": d.sha256, "title": d.title, "kind": d.kind, "media_type": d.media_type, "size": d.size}
+            for d in documents
+        ]
         found["unmapped"] = row.record.get("unmapped") or {}
-        found["parked"] = [{"pointer": f["pointer"], "rule": f["rule"], "message": f["zh"]} for f in row.faults] if row.parked else []
+        found["parked"] = (
+            [{"pointer": f["pointer"], "rule": f["rule"], "message": f["zh"]} for f in row.faults] if row.parked else []
+        )
         found["mapping"] = row.mapping
-        found["deliveries"] = [_delivery_detail(db, d) for d in
-                               db.execute(select(t.delivery).where(t.delivery.c.transfer_id == transfer_id).order_by(t.delivery.c.seq)).all()]
+        found["deliveries"] = [
+            _delivery_detail(db, d)
+            for d in db.execute(
+                select(t.delivery).where(t.delivery.c.transfer_id == transfer_id).order_by(t.delivery.c.seq)
+            ).all()
+        ]
     return found
 
 
@@ -138,18 +180,52 @@ def _delivery_detail(db: Connection, row: Row[Any]) -> dict[str, Any]:
     delivery = _delivery(row)
     attempts = db.execute(select(t.attempt).where(t.attempt.c.delivery_id == delivery.id).order_by(t.attempt.c.seq))
     receipt = db.execute(select(t.receipt).where(t.receipt.c.delivery_id == delivery.id)).first()
-    renditions = db.execute(select(t.rendition).where(t.rendition.c.delivery_id == delivery.id).order_by(t.rendition.c.number))
+    renditions = db.execute(
+        select(t.rendition).where(t.rendition.c.delivery_id == delivery.id).order_by(t.rendition.c.number)
+    )
     reason = delivery.reason if delivery.reason and "zh" in delivery.reason else None
     return {
-        "id": delivery.id, "recipient": delivery.recipient, "role": delivery.role, "status": delivery.state.value,
-        "delivered_at": iso(delivery.delivered_at), "due_at": iso(delivery.due_at) if delivery.state is DeliveryState.READY else None,
+        "id": delivery.id,
+        "recipient": delivery.recipient,
+        "role": delivery.role,
+        "status": delivery.state.value,
+        "delivered_at": iso(delivery.delivered_at),
+        "due_at": iso(delivery.due_at) if delivery.state is DeliveryState.READY else None,
         "reason": {"rule": reason["rule"], "message": reason["zh"]} if reason else None,
-        "renditions": [{"id": r.id, "message_id": r.message_id, "transport": r.transport, "dialect": r.dialect, "mapping": r.mapping,
-                        "frozen_at": iso(r.frozen_at)} for r in renditions],
-        "attempts": [{"number": a.number, "phase": a.phase, "started_at": iso(a.started_at), "finished_at": iso(a.finished_at),
-                      "outcome": a.outcome, "code": a.code, "message": a.message} for a in attempts],
-        "receipt": {"id": receipt.id, "outcome": receipt.outcome, "reason": receipt.reason, "number": receipt.number, "given_by": receipt.given_by,
-                    "strength": receipt.strength, "given_at": iso(receipt.given_at)} if receipt else None,
+        "renditions": [
+            {
+                "id": r.id,
+                "message_id": r.message_id,
+                "transport": r.transport,
+                "dialect": r.dialect,
+                "mapping": r.mapping,
+                "frozen_at": iso(r.frozen_at),
+            }
+            for r in renditions
+        ],
+        "attempts": [
+            {
+                "number": a.number,
+                "phase": a.phase,
+                "started_at": iso(a.started_at),
+                "finished_at": iso(a.finished_at),
+                "outcome": a.outcome,
+                "code": a.code,
+                "message": a.message,
+            }
+            for a in attempts
+        ],
+        "receipt": {
+            "id": receipt.id,
+            "outcome": receipt.outcome,
+            "reason": receipt.reason,
+            "number": receipt.number,
+            "given_by": receipt.given_by,
+            "strength": receipt.strength,
+            "given_at": iso(receipt.given_at),
+        }
+        if receipt
+        else None,
     }
 
 
@@ -158,13 +234,25 @@ def timeline(hub: Hub, viewer: str | None, transfer_id: str) -> dict[str, Any]:
     with hub.database.read() as db:
         row = _find_transfer(db, hub, viewer, transfer_id)
         own = and_(t.timeline.c.submission_id == row.submission_id, t.timeline.c.transfer_id.is_(None))
-        rows = db.execute(select(t.timeline).where(or_(t.timeline.c.transfer_id == transfer_id, own)).order_by(t.timeline.c.seq)).all()
+        rows = db.execute(
+            select(t.timeline).where(or_(t.timeline.c.transfer_id == transfer_id, own)).order_by(t.timeline.c.seq)
+        ).all()
     return {"items": [_event(r) for r in rows]}
 
 
 def _event(row: Row[Any]) -> dict[str, Any]:
-    return {"seq": row.seq, "at": iso(row.at), "recorded_at": iso(row.recorded_at), "kind": row.kind, "agency": row.agency, "transfer": row.transfer_id,
-            "delivery": row.delivery_id, "person": row.person_id, "submission": row.submission_id, "facts": row.facts}
+    return {
+        "seq": row.seq,
+        "at": iso(row.at),
+        "recorded_at": iso(row.recorded_at),
+        "kind": row.kind,
+        "agency": row.agency,
+        "transfer": row.transfer_id,
+        "delivery": row.delivery_id,
+        "person": row.person_id,
+        "submission": row.submission_id,
+        "facts": row.facts,
+    }
 
 
 def events(hub: Hub, where: Mapping[str, str], limit: int = 500) -> list[dict[str, Any]]:
@@ -181,14 +269,36 @@ def forms(hub: Hub, viewer: str | None, transfer_id: str) -> dict[str, Any]:
     with hub.database.read() as db:
         row = _find_transfer(db, hub, viewer, transfer_id)
         received = db.execute(select(t.submission).where(t.submission.c.id == row.submission_id)).one()
-        sent = db.execute(select(t.rendition, t.delivery.c.recipient).join(t.delivery, t.delivery.c.id == t.rendition.c.delivery_id)
-                          .where(t.delivery.c.transfer_id == transfer_id).order_by(t.rendition.c.frozen_at)).all()
+        sent = db.execute(
+            select(t.rendition, t.delivery.c.recipient)
+            .join(t.delivery, t.delivery.c.id == t.rendition.c.delivery_id)
+            .where(t.delivery.c.transfer_id == transfer_id)
+            .order_by(t.rendition.c.frozen_at)
+        ).all()
     mine = viewer is None or viewer == row.sender
     return {
-        "received": {"channel": received.channel, "dialect": received.dialect, "media_type": received.media_type, "raw": received.raw} if mine else None,
+        "received": {
+            "channel": received.channel,
+            "dialect": received.dialect,
+            "media_type": received.media_type,
+            "raw": received.raw,
+        }
+        if mine
+        else None,
         "canonical": row.record,
-        "sent": [{"recipient": r.recipient, "transport": r.transport, "dialect": r.dialect, "media_type": r.media_type, "payload": r.payload,
-                  "facts": r.facts, "message_id": r.message_id} for r in sent if mine or r.recipient == viewer],
+        "sent": [
+            {
+                "recipient": r.recipient,
+                "transport": r.transport,
+                "dialect": r.dialect,
+                "media_type": r.media_type,
+                "payload": r.payload,
+                "facts": r.facts,
+                "message_id": r.message_id,
+            }
+            for r in sent
+            if mine or r.recipient == viewer
+        ],
     }
 
 
@@ -199,7 +309,17 @@ def refusals(hub: Hub, limit: int = 50, agency: str | None = None) -> list[dict[
         query = query.where(t.submission.c.agency == agency)
     with hub.database.read() as db:
         rows = db.execute(query.order_by(t.submission.c.recorded_at.desc()).limit(limit)).all()
-    return [{"submission": r.id, "agency": r.agency, "key": r.tried_key, "channel": r.channel, "at": iso(r.received_at), "faults": r.faults} for r in rows]
+    return [
+        {
+            "submission": r.id,
+            "agency": r.agency,
+            "key": r.tried_key,
+            "channel": r.channel,
+            "at": iso(r.received_at),
+            "faults": r.faults,
+        }
+        for r in rows
+    ]
 
 
 def counts(hub: Hub) -> dict[str, int]:
@@ -230,9 +350,17 @@ def document(hub: Hub, viewer: str | None, sha256: str) -> tuple[bytes, str]:
     """A document's bytes and media type, for who uploaded it or may see a transfer that carries it."""
     with hub.database.read() as db:
         row = db.execute(select(t.document).where(t.document.c.sha256 == sha256)).first()
-        own = db.execute(select(t.document_owner.c.agency).where(t.document_owner.c.sha256 == sha256, t.document_owner.c.agency == viewer)).first()
-        carried = db.execute(select(t.transfer.c.id).join(t.transfer_document, t.transfer_document.c.transfer_id == t.transfer.c.id).where(
-            t.transfer_document.c.sha256 == sha256, _visible(hub, viewer)).limit(1)).first()
+        own = db.execute(
+            select(t.document_owner.c.agency).where(
+                t.document_owner.c.sha256 == sha256, t.document_owner.c.agency == viewer
+            )
+        ).first()
+        carried = db.execute(
+            select(t.transfer.c.id)
+            .join(t.transfer_document, t.transfer_document.c.transfer_id == t.transfer.c.id)
+            .where(t.transfer_document.c.sha256 == sha256, _visible(hub, viewer))
+            .limit(1)
+        ).first()
     if row is None or not (viewer is None or own or carried):
         raise _no_such("", sha256, "没有这份文书，或无权查看", "no such document, or none that you may see")
     return hub.documents.get(sha256), row.media_type
@@ -249,7 +377,12 @@ def put_document(hub: Hub, agency: str, content: bytes, media_type: str) -> dict
 
 # ------------------------------------------------------------------ persons
 def _may_see_person(db: Connection, hub: Hub, viewer: str | None, person: str) -> bool:
-    return db.execute(select(t.transfer.c.id).where(t.transfer.c.person_id == person, _visible(hub, viewer)).limit(1)).first() is not None
+    return (
+        db.execute(
+            select(t.transfer.c.id).where(t.transfer.c.person_id == person, _visible(hub, viewer)).limit(1)
+        ).first()
+        is not None
+    )
 
 
 def responsibility(hub: Hub, viewer: str | None, person: str) -> dict[str, Any]:
@@ -258,17 +391,32 @@ def responsibility(hub: Hub, viewer: str | None, person: str) -> dict[str, Any]:
         known = db.execute(select(t.person.c.id).where(t.person.c.id == person)).first()
         if known is None or not _may_see_person(db, hub, viewer, person):
             raise _no_such("", person, "没有这个人员，或无权查看", "no such person, or none that you may see")
-        lines = db.execute(select(t.responsibility).where(t.responsibility.c.person_id == person).order_by(t.responsibility.c.number)).all()
+        lines = db.execute(
+            select(t.responsibility).where(t.responsibility.c.person_id == person).order_by(t.responsibility.c.number)
+        ).all()
         transit = db.execute(select(t.transit).where(t.transit.c.person_id == person)).first()
-        dispute = db.execute(select(t.dispute).where(t.dispute.c.person_id == person, t.dispute.c.settled_at.is_(None))
-                             .order_by(t.dispute.c.opened_at.desc()).limit(1)).first()
+        dispute = db.execute(
+            select(t.dispute)
+            .where(t.dispute.c.person_id == person, t.dispute.c.settled_at.is_(None))
+            .order_by(t.dispute.c.opened_at.desc())
+            .limit(1)
+        ).first()
     history = [{"holder": line.holder, "since": iso(line.since), "cause": _cause(line)} for line in lines]
     last = history[-1] if history else None
     return {
-        "person": person, "holder": last["holder"] if last else None, "since": last["since"] if last else None,
+        "person": person,
+        "holder": last["holder"] if last else None,
+        "since": last["since"] if last else None,
         "cause": last["cause"] if last else None,
         "in_transit": {"to": transit.to_agency, "since": iso(transit.since), "due": transit.due} if transit else None,
-        "dispute": {"id": dispute.id, "transfer": dispute.transfer_id, "opened_at": iso(dispute.opened_at), "message": dispute.zh} if dispute else None,
+        "dispute": {
+            "id": dispute.id,
+            "transfer": dispute.transfer_id,
+            "opened_at": iso(dispute.opened_at),
+            "message": dispute.zh,
+        }
+        if dispute
+        else None,
         "history": history,
     }
 
@@ -285,9 +433,17 @@ def search_person(hub: Hub, viewer: str | None, body: Mapping[str, Any]) -> dict
     number, name = person_key(record)
     if number is None and name is None:
         raise Refused([Fault("search.empty", "", "请填写证件号码或姓名", "give an id_number or a name")])
-    query = select(t.person).where(t.person.c.id_number == number) if number else select(t.person).where(t.person.c.name == name)
+    query = (
+        select(t.person).where(t.person.c.id_number == number)
+        if number
+        else select(t.person).where(t.person.c.name == name)
+    )
     with hub.database.read() as db:
-        rows = [row for row in db.execute(query.order_by(t.person.c.id).limit(100)) if _may_see_person(db, hub, viewer, row.id)]
+        rows = [
+            row
+            for row in db.execute(query.order_by(t.person.c.id).limit(100))
+            if _may_see_person(db, hub, viewer, row.id)
+        ]
     return {"items": [_person(row) for row in rows]}
 
 
@@ -297,13 +453,20 @@ def _person(row: Row[Any]) -> dict[str, Any]:
 
 def persons(hub: Hub, viewer: str | None, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     with hub.database.read() as db:
-        return {row.id: _person(row) for row in db.execute(select(t.person).where(t.person.c.id.in_(ids))) if _may_see_person(db, hub, viewer, row.id)}
+        return {
+            row.id: _person(row)
+            for row in db.execute(select(t.person).where(t.person.c.id.in_(ids)))
+            if _may_see_person(db, hub, viewer, row.id)
+        }
 
 
 def everybody(hub: Hub, limit: int = 200) -> list[dict[str, Any]]:
     """Every person, for an operator's pages and the demo, in the order they came to the hub."""
     with hub.database.read() as db:
-        return [_person(row) for row in db.execute(select(t.person).order_by(t.person.c.created_at, t.person.c.id).limit(limit))]
+        return [
+            _person(row)
+            for row in db.execute(select(t.person).order_by(t.person.c.created_at, t.person.c.id).limit(limit))
+        ]
 
 
 # ------------------------------------------------------------------ configuration
@@ -315,8 +478,16 @@ def agency(hub: Hub, agency_id: str) -> dict[str, Any]:
     found = hub.agencies.get(agency_id)
     if found is None:
         raise _no_such("", agency_id, "没有这个单位", "no such agency")
-    return {"id": found.id, "kind": found.kind, "place": found.place, "name": found.name, "name_en": found.name_en, "parent": found.parent,
-            "speaks": found.speaks, "reach": [{"transport": r.transport, "dialect": r.dialect} for r in found.reach]}
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "place": found.place,
+        "name": found.name,
+        "name_en": found.name_en,
+        "parent": found.parent,
+        "speaks": found.speaks,
+        "reach": [{"transport": r.transport, "dialect": r.dialect} for r in found.reach],
+    }
 
 
 def exchanges(hub: Hub) -> dict[str, Any]:
@@ -327,6 +498,17 @@ def exchange(hub: Hub, name: str) -> dict[str, Any]:
     found = hub.catalogue.get(name)
     if found is None:
         raise _no_such("", name, "没有这种移送", "no such exchange")
-    return {"id": found.id, "zh": found.zh, "en": found.en, "phase": found.phase, "from": list(found.senders), "to": list(found.to),
-            "copies": [copy.role for copy in found.copies], "documents": list(found.documents), "reply": found.reply,
-            "basis": found.basis, "checked": found.checked, "note": found.note}
+    return {
+        "id": found.id,
+        "zh": found.zh,
+        "en": found.en,
+        "phase": found.phase,
+        "from": list(found.senders),
+        "to": list(found.to),
+        "copies": [copy.role for copy in found.copies],
+        "documents": list(found.documents),
+        "reply": found.reply,
+        "basis": found.basis,
+        "checked": found.checked,
+        "note": found.note,
+    }

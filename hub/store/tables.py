@@ -58,7 +58,9 @@ def _id() -> Column[Any]:
 
 
 submission = Table(
-    "submission", metadata, _id(),
+    "submission",
+    metadata,
+    _id(),
     Column("agency", String(64), nullable=False),
     # NULL for what was refused: a corrected record may come under the same key
     Column("key", String(200)),
@@ -78,10 +80,17 @@ submission = Table(
     UniqueConstraint("agency", "key", name="uq_submission_key"),
 )
 Index("ix_submission_tried", submission.c.agency, submission.c.tried_key)
-Index("ix_submission_refused", submission.c.recorded_at, postgresql_where=text("status = 'refused'"), sqlite_where=text("status = 'refused'"))
+Index(
+    "ix_submission_refused",
+    submission.c.recorded_at,
+    postgresql_where=text("status = 'refused'"),
+    sqlite_where=text("status = 'refused'"),
+)
 
 person = Table(
-    "person", metadata, _id(),
+    "person",
+    metadata,
+    _id(),
     Column("id_number", String(18), unique=True),
     Column("name", String(200)),
     Column("provisional", Boolean, nullable=False),
@@ -90,21 +99,25 @@ person = Table(
 Index("ix_person_name", person.c.name)
 
 case = Table(
-    "case_file", metadata, _id(),
+    "case_file",
+    metadata,
+    _id(),
     Column("number", String(200), unique=True),
     Column("created_at", Utc, nullable=False),
 )
 
 # A person whose ID number is not known yet is told apart by the case and the name.
 provisional = Table(
-    "provisional_person", metadata,
+    "provisional_person",
+    metadata,
     Column("case_id", ForeignKey("case_file.id"), primary_key=True),
     Column("name", String(200), primary_key=True),
     Column("person_id", ForeignKey("person.id"), nullable=False),
 )
 
 transfer = Table(
-    "transfer", metadata,
+    "transfer",
+    metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("id", String(40), nullable=False, unique=True),
     Column("submission_id", ForeignKey("submission.id"), nullable=False),
@@ -132,7 +145,8 @@ Index("ix_transfer_reply", transfer.c.in_reply_to)
 Index("ix_transfer_status", transfer.c.status, transfer.c.seq)
 
 transfer_document = Table(
-    "transfer_document", metadata,
+    "transfer_document",
+    metadata,
     Column("transfer_id", ForeignKey("transfer.id"), primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("sha256", String(64), nullable=False),
@@ -144,7 +158,8 @@ transfer_document = Table(
 Index("ix_transfer_document_sha", transfer_document.c.sha256)
 
 document = Table(
-    "document", metadata,
+    "document",
+    metadata,
     Column("sha256", String(64), primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("media_type", Text, nullable=False),
@@ -152,13 +167,15 @@ document = Table(
 )
 
 document_owner = Table(
-    "document_owner", metadata,
+    "document_owner",
+    metadata,
     Column("sha256", ForeignKey("document.sha256"), primary_key=True),
     Column("agency", String(64), primary_key=True),
 )
 
 delivery = Table(
-    "delivery", metadata,
+    "delivery",
+    metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("id", String(40), nullable=False, unique=True),
     Column("transfer_id", ForeignKey("transfer.id"), nullable=False),
@@ -180,19 +197,28 @@ Index("ix_delivery_inbox", delivery.c.recipient, delivery.c.status, delivery.c.s
 Index("ix_delivery_due", delivery.c.status, delivery.c.due_at)
 # Order within a case (P3), enforced by the database: one outstanding delivery for a recipient and case.
 _OUTSTANDING = "status IN ('ready','released','attempting','submitted','parked','unknown')"
-Index("uq_delivery_outstanding", delivery.c.recipient, delivery.c.case_id, unique=True,
-      postgresql_where=text(_OUTSTANDING), sqlite_where=text(_OUTSTANDING))
+Index(
+    "uq_delivery_outstanding",
+    delivery.c.recipient,
+    delivery.c.case_id,
+    unique=True,
+    postgresql_where=text(_OUTSTANDING),
+    sqlite_where=text(_OUTSTANDING),
+)
 Index("ix_delivery_line", delivery.c.recipient, delivery.c.case_id, delivery.c.seq)
 
 # The lock of one recipient's line within one case.
 case_line = Table(
-    "case_line", metadata,
+    "case_line",
+    metadata,
     Column("recipient", String(64), primary_key=True),
     Column("case_id", String(40), primary_key=True),
 )
 
 rendition = Table(
-    "rendition", metadata, _id(),
+    "rendition",
+    metadata,
+    _id(),
     Column("delivery_id", ForeignKey("delivery.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("message_id", String(80), nullable=False),
@@ -207,7 +233,8 @@ rendition = Table(
 )
 
 attempt = Table(
-    "attempt", metadata,
+    "attempt",
+    metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("delivery_id", ForeignKey("delivery.id"), nullable=False),
     Column("rendition_id", String(40), nullable=False),
@@ -223,7 +250,9 @@ attempt = Table(
 Index("ix_attempt_delivery", attempt.c.delivery_id, attempt.c.seq)
 
 receipt = Table(
-    "receipt", metadata, _id(),
+    "receipt",
+    metadata,
+    _id(),
     Column("delivery_id", ForeignKey("delivery.id"), nullable=False, unique=True),
     Column("outcome", String(16), nullable=False),  # accepted, returned
     Column("reason", Text),
@@ -237,7 +266,8 @@ receipt = Table(
 
 # Append-only: who answers for a person, from when.
 responsibility = Table(
-    "responsibility", metadata,
+    "responsibility",
+    metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("number", Integer, nullable=False),
@@ -251,7 +281,8 @@ responsibility = Table(
 )
 
 transit = Table(
-    "transit", metadata,
+    "transit",
+    metadata,
     Column("person_id", ForeignKey("person.id"), primary_key=True),
     Column("to_agency", String(64), nullable=False),
     Column("since", Utc, nullable=False),
@@ -260,7 +291,9 @@ transit = Table(
 )
 
 dispute = Table(
-    "dispute", metadata, _id(),
+    "dispute",
+    metadata,
+    _id(),
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("transfer_id", String(40), nullable=False),
     Column("zh", Text, nullable=False),
@@ -271,7 +304,8 @@ dispute = Table(
 Index("ix_dispute_person", dispute.c.person_id)
 
 timeline = Table(
-    "timeline", metadata,
+    "timeline",
+    metadata,
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("submission_id", String(40), nullable=False),
     Column("transfer_id", String(40)),
@@ -289,7 +323,8 @@ Index("ix_timeline_person", timeline.c.person_id, timeline.c.seq)
 
 # What `hub agency set` changed: it wins over the agency's file. Passwords are sealed.
 agency_override = Table(
-    "agency_override", metadata,
+    "agency_override",
+    metadata,
     Column("agency", String(64), primary_key=True),
     Column("url", String(500)),
     Column("user", String(200)),
@@ -299,7 +334,8 @@ agency_override = Table(
 
 # What an agency uses to call the hub. Secrets are hashed; the SOAP password too.
 credential = Table(
-    "credential", metadata,
+    "credential",
+    metadata,
     Column("agency", String(64), primary_key=True),
     Column("client_id", String(80), nullable=False, unique=True),
     Column("client_secret_hash", String(128), nullable=False),
@@ -310,13 +346,15 @@ credential = Table(
 )
 
 session_ticket = Table(
-    "session_ticket", metadata,
+    "session_ticket",
+    metadata,
     Column("agency", String(64), primary_key=True),
     Column("ticket", Text),
 )
 
 upload_progress = Table(
-    "upload_progress", metadata,
+    "upload_progress",
+    metadata,
     Column("agency", String(64), primary_key=True),
     Column("delivery_id", String(40), primary_key=True),
     Column("sha256", String(64), primary_key=True),

@@ -10,6 +10,18 @@ from hub.translation.dialect import AnswerRecord, CannotWrite, Context, Dialect,
 from hub.translation.reader import Blob
 
 __all__ = [
-    "AnswerRecord", "Blob", "Book", "CannotWrite", "ConfigErrors", "Context", "Dialect", "Finding", "Item", "Message",
-    "ParkedPerson", "Written", "check", "load",
+    "AnswerRecord",
+    "Blob",
+    "Book",
+    "CannotWrite",
+    "ConfigErrors",
+    "Context",
+    "Dialect",
+    "Finding",
+    "Item",
+    "Message",
+    "ParkedPerson",
+    "Written",
+    "check",
+    "load",
 ]

@@ -21,7 +21,20 @@ from hub.translation.schema import Element, Wsdl
 from hub.translation.shape import covers_required, places_exist
 from hub.translation.writer import Writer
 
-DIALECT_KEYS = ("dialect", "zh", "en", "wsdl", "receives", "writes", "policy", "policies", "answer_codes", "hint", "own_sender", "note")
+DIALECT_KEYS = (
+    "dialect",
+    "zh",
+    "en",
+    "wsdl",
+    "receives",
+    "writes",
+    "policy",
+    "policies",
+    "answer_codes",
+    "hint",
+    "own_sender",
+    "note",
+)
 RECEIVES_KEYS = ("record", "key", "exchange", "volatile")
 NOT_EXCHANGES = ("dialect", "transport", "answers")
 POLICIES = ("parked", "refused")
@@ -82,12 +95,21 @@ def _agencies_fit(dialect: Dialect, agencies: Agencies) -> Iterator[Finding]:
         file, _, line = (agency.source or f"{agency.id}:1").rpartition(":")
         at = (file, int(line))
         if agency.speaks == dialect.name and not dialect.receives:
-            yield Finding(*at, "dialect.receives-nothing", f"{agency.id}以方言“{dialect.name}”发送，但该方言不接收任何报文",
-                          f"{agency.id} speaks {dialect.name!r}, but nothing is received in that dialect")
+            yield Finding(
+                *at,
+                "dialect.receives-nothing",
+                f"{agency.id}以方言“{dialect.name}”发送，但该方言不接收任何报文",
+                f"{agency.id} speaks {dialect.name!r}, but nothing is received in that dialect",
+            )
         for reach in agency.reach:
             for exchange in reach.exchanges if reach.dialect == dialect.name else ():
                 if not dialect.can_write(exchange):
-                    yield Finding(*at, "reach.exchange", f"{agency.id}：方言“{dialect.name}”不能写出“{exchange}”", f"{agency.id}: the dialect {dialect.name!r} does not write {exchange!r}")
+                    yield Finding(
+                        *at,
+                        "reach.exchange",
+                        f"{agency.id}：方言“{dialect.name}”不能写出“{exchange}”",
+                        f"{agency.id}: the dialect {dialect.name!r} does not write {exchange!r}",
+                    )
 
 
 class _Loader:
@@ -134,7 +156,13 @@ class _Loader:
     def _keys(self, found: Mapping[str, Any], known: tuple[str, ...], file: str, rule: str) -> None:
         for key in found:
             if key not in known and isinstance(found, LinedDict):
-                self.say(file, found.line_of(key), rule, f"未知的键“{key}”，应为{'、'.join(known)}之一", f"unknown key {key!r}; known are {', '.join(known)}")
+                self.say(
+                    file,
+                    found.line_of(key),
+                    rule,
+                    f"未知的键“{key}”，应为{'、'.join(known)}之一",
+                    f"unknown key {key!r}; known are {', '.join(known)}",
+                )
 
     # ------------------------------------------------------------ contract
     def _contract(self, found: LinedDict) -> Wsdl | None:
@@ -142,31 +170,59 @@ class _Loader:
         if named == "none":
             return None
         if not isinstance(named, str) or not (self.folder / named).is_file():
-            self.say(self.file, found.line_of("wsdl"), "wsdl.missing", f"找不到WSDL“{named}”：没有WSDL的方言须写wsdl: none",
-                     f"the WSDL {named!r} is not there; a dialect that has none says wsdl: none")
+            self.say(
+                self.file,
+                found.line_of("wsdl"),
+                "wsdl.missing",
+                f"找不到WSDL“{named}”：没有WSDL的方言须写wsdl: none",
+                f"the WSDL {named!r} is not there; a dialect that has none says wsdl: none",
+            )
             return None
         try:
             return Wsdl(self.folder / named)
         except (etree.XMLSyntaxError, OSError) as error:
-            self.say(f"{self.shown}/{named}", getattr(error, "lineno", None) or 1, "wsdl.malformed", f"WSDL无法读取：{error}", f"the WSDL cannot be read: {error}")
+            self.say(
+                f"{self.shown}/{named}",
+                getattr(error, "lineno", None) or 1,
+                "wsdl.malformed",
+                f"WSDL无法读取：{error}",
+                f"the WSDL cannot be read: {error}",
+            )
             return None
 
     def _root(self, mapping: RecordMapping, answer: bool) -> Element | None:
         """The element that a mapping's record begins with, by its operation; None where the contract has no schema for it."""
         if self.wsdl is None or mapping.operation is None:
             if self.wsdl is not None and mapping.operation is None:
-                self.say(mapping.file, mapping.line, "operation.missing", "缺少operation：WSDL中的操作", "operation is missing: which of the WSDL's it is")
+                self.say(
+                    mapping.file,
+                    mapping.line,
+                    "operation.missing",
+                    "缺少operation：WSDL中的操作",
+                    "operation is missing: which of the WSDL's it is",
+                )
             return None
         sides = self.wsdl.operations.get(mapping.operation)
         if sides is None:
             known = ", ".join(self.wsdl.operations)
             file, line = (mapping.file, mapping.line) if answer else self._said(mapping.exchange, "operation")
-            self.say(file, line, "operation.unknown", f"WSDL中没有操作“{mapping.operation}”；有：{known}", f"the WSDL has no operation {mapping.operation!r}; it has {known}")
+            self.say(
+                file,
+                line,
+                "operation.unknown",
+                f"WSDL中没有操作“{mapping.operation}”；有：{known}",
+                f"the WSDL has no operation {mapping.operation!r}; it has {known}",
+            )
             return None
         root = sides[1 if answer else 0]
         if root is not None and root.name != path_of(mapping.record)[0]:
-            self.say(mapping.file, mapping.line, "foreign.unknown", f"操作{mapping.operation}的根元素是{root.name}，不是{path_of(mapping.record)[0]}",
-                     f"the root element of {mapping.operation} is {root.name}, not {path_of(mapping.record)[0]}")
+            self.say(
+                mapping.file,
+                mapping.line,
+                "foreign.unknown",
+                f"操作{mapping.operation}的根元素是{root.name}，不是{path_of(mapping.record)[0]}",
+                f"the root element of {mapping.operation} is {root.name}, not {path_of(mapping.record)[0]}",
+            )
             return None
         return root
 
@@ -189,56 +245,136 @@ class _Loader:
             if operation == "dialect":
                 continue
             if not isinstance(entry, LinedDict) or not isinstance(entry.get("record"), str):
-                self.say(file, found.line_of(operation) if found else 1, "answers.shape", f"“{operation}”应含record和only", f"{operation!r} needs record and only")
+                self.say(
+                    file,
+                    found.line_of(operation) if found else 1,
+                    "answers.shape",
+                    f"“{operation}”应含record和only",
+                    f"{operation!r} needs record and only",
+                )
                 continue
             self._keys(entry, ("record", "lines", "only"), file, "mapping.key")
             section = self.files.section(entry, file, None)
-            mapping = RecordMapping(self.folder.name, "answers", "1", "out", entry["record"], operation, {}, (), None, frozenset(), (), section, None,
-                                    file, found.line_of(operation) if found else 1)
+            mapping = RecordMapping(
+                self.folder.name,
+                "answers",
+                "1",
+                "out",
+                entry["record"],
+                operation,
+                {},
+                (),
+                None,
+                frozenset(),
+                (),
+                section,
+                None,
+                file,
+                found.line_of(operation) if found else 1,
+            )
             writers[operation] = Writer(mapping, self._root(mapping, answer=True), self.lists, self.say)
         return writers
 
     # ------------------------------------------------------------ the dialect's own file
-    def _dialect(self, found: LinedDict, readers: Mapping[str, Reader], writers: Mapping[str, Writer], answers: Mapping[str, Writer],
-                 mappings: Mapping[str, RecordMapping]) -> Dialect:
+    def _dialect(
+        self,
+        found: LinedDict,
+        readers: Mapping[str, Reader],
+        writers: Mapping[str, Writer],
+        answers: Mapping[str, Writer],
+        mappings: Mapping[str, RecordMapping],
+    ) -> Dialect:
         policies = found.get("policies") or {}
         for key, value in [("policy", found.get("policy", "refused")), *policies.items()]:
             if value not in POLICIES:
-                self.say(self.file, found.line_of("policy") if key == "policy" else found.line_of("policies", key), "dialect.policy",
-                         "应为parked（暂缓）或refused（拒绝）", "either parked or refused")
-        receives = tuple(self._receives(operation, entry, found, readers, answers) for operation, entry in (found.get("receives") or {}).items()
-                         if isinstance(entry, LinedDict))
+                self.say(
+                    self.file,
+                    found.line_of("policy") if key == "policy" else found.line_of("policies", key),
+                    "dialect.policy",
+                    "应为parked（暂缓）或refused（拒绝）",
+                    "either parked or refused",
+                )
+        receives = tuple(
+            self._receives(operation, entry, found, readers, answers)
+            for operation, entry in (found.get("receives") or {}).items()
+            if isinstance(entry, LinedDict)
+        )
         writes = found.get("writes") or []
         for n, exchange in enumerate(writes):
             if exchange not in writers and (exchange in mappings or not (self.folder / f"{exchange}.yaml").is_file()):
-                self.say(self.file, found.line_of("writes", n), "dialect.writes", f"没有可写出“{exchange}”的映射", f"no mapping writes {exchange!r}")
-        facts = {name: {**({"operation": mapping.operation} if mapping.operation else {}), **mapping.facts} for name, mapping in mappings.items()}
+                self.say(
+                    self.file,
+                    found.line_of("writes", n),
+                    "dialect.writes",
+                    f"没有可写出“{exchange}”的映射",
+                    f"no mapping writes {exchange!r}",
+                )
+        facts = {
+            name: {**({"operation": mapping.operation} if mapping.operation else {}), **mapping.facts}
+            for name, mapping in mappings.items()
+        }
         return Dialect(
-            name=self.folder.name, zh=str(found.get("zh", self.folder.name)), en=str(found.get("en", self.folder.name)),
-            receives=tuple(entry for entry in receives if entry is not None), readers=readers, writers=writers, answers=answers,
+            name=self.folder.name,
+            zh=str(found.get("zh", self.folder.name)),
+            en=str(found.get("en", self.folder.name)),
+            receives=tuple(entry for entry in receives if entry is not None),
+            readers=readers,
+            writers=writers,
+            answers=answers,
             declared_writes=frozenset(str(exchange) for exchange in writes if exchange in writers),
-            versions={name: self._version(mapping, [part for part in (readers.get(name), writers.get(name)) if part]) for name, mapping in mappings.items()},
-            policy=str(found.get("policy", "refused")), policies={str(k): str(v) for k, v in policies.items()},
+            versions={
+                name: self._version(mapping, [part for part in (readers.get(name), writers.get(name)) if part])
+                for name, mapping in mappings.items()
+            },
+            policy=str(found.get("policy", "refused")),
+            policies={str(k): str(v) for k, v in policies.items()},
             codes={str(k): str(v) for k, v in (found.get("answer_codes") or {}).items()},
-            hint=self._hint(found), own_sender=bool(found.get("own_sender", False)), facts=facts,
+            hint=self._hint(found),
+            own_sender=bool(found.get("own_sender", False)),
+            facts=facts,
         )
 
-    def _receives(self, operation: str, entry: LinedDict, found: LinedDict, readers: Mapping[str, Reader], answers: Mapping[str, Writer]) -> Receives | None:
+    def _receives(
+        self,
+        operation: str,
+        entry: LinedDict,
+        found: LinedDict,
+        readers: Mapping[str, Reader],
+        answers: Mapping[str, Writer],
+    ) -> Receives | None:
         line = found.line_of("receives", operation)
         self._keys(entry, RECEIVES_KEYS, self.file, "dialect.key")
         root: Element | None = None
         if self.wsdl is not None:
             if operation not in self.wsdl.operations:
                 known = ", ".join(self.wsdl.operations)
-                self.say(self.file, line, "operation.unknown", f"WSDL中没有操作“{operation}”；有：{known}", f"the WSDL has no operation {operation!r}; it has {known}")
+                self.say(
+                    self.file,
+                    line,
+                    "operation.unknown",
+                    f"WSDL中没有操作“{operation}”；有：{known}",
+                    f"the WSDL has no operation {operation!r}; it has {known}",
+                )
             else:
                 root = self.wsdl.operations[operation][0]
         choice = entry.get("exchange")
         if not isinstance(entry.get("record"), str) or not isinstance(entry.get("key"), str) or choice is None:
-            self.say(self.file, line, "dialect.receives", f"“{operation}”应含record、key和exchange", f"{operation!r} needs record, key and exchange")
+            self.say(
+                self.file,
+                line,
+                "dialect.receives",
+                f"“{operation}”应含record、key和exchange",
+                f"{operation!r} needs record, key and exchange",
+            )
             return None
         if operation not in answers:
-            self.say(self.file, line, "answers.missing", f"answers.yaml没有写明如何答复“{operation}”", f"answers.yaml does not say how {operation!r} is answered")
+            self.say(
+                self.file,
+                line,
+                "answers.missing",
+                f"answers.yaml没有写明如何答复“{operation}”",
+                f"answers.yaml does not say how {operation!r} is answered",
+            )
         by: tuple[str, ...] = ()
         agrees, exchanges = None, {"": str(choice)}
         if isinstance(choice, LinedDict):
@@ -247,26 +383,48 @@ class _Loader:
         for code, exchange in exchanges.items():
             if exchange not in readers and not (self.folder / f"{exchange}.yaml").is_file():
                 at = entry.line_of("exchange", "is", code) if code else entry.line_of("exchange")
-                self.say(self.file, at, "dialect.exchange", f"没有读入“{exchange}”的映射", f"no mapping reads {exchange!r}")
+                self.say(
+                    self.file, at, "dialect.exchange", f"没有读入“{exchange}”的映射", f"no mapping reads {exchange!r}"
+                )
         volatile = [str(place) for place in entry.get("volatile") or []]
-        places = [(entry["key"], entry.line_of("key"))] + [(place, entry.line_of("volatile", n)) for n, place in enumerate(volatile)]
+        places = [(entry["key"], entry.line_of("key"))] + [
+            (place, entry.line_of("volatile", n)) for n, place in enumerate(volatile)
+        ]
         if by:
             places.append(("/".join(by), entry.line_of("exchange", "by")))
         for place, at in places:
             Resolver(self.say).element(root, path_of(place), self.file, at, place)
-        return Receives(operation, entry["record"], path_of(entry["key"]), by, str(agrees) if agrees else None, exchanges,
-                        tuple(path_of(place) for place in volatile), f"{self.file}:{line}")
+        return Receives(
+            operation,
+            entry["record"],
+            path_of(entry["key"]),
+            by,
+            str(agrees) if agrees else None,
+            exchanges,
+            tuple(path_of(place) for place in volatile),
+            f"{self.file}:{line}",
+        )
 
     def _hint(self, found: LinedDict) -> Hint | None:
         hint = found.get("hint")
         if hint is None:
             return None
         line = found.line_of("hint")
-        if not isinstance(hint, LinedDict) or not isinstance(hint.get("at"), str) or not isinstance(hint.get("codes"), str):
+        if (
+            not isinstance(hint, LinedDict)
+            or not isinstance(hint.get("at"), str)
+            or not isinstance(hint.get("codes"), str)
+        ):
             self.say(self.file, line, "dialect.hint", "hint应含at和codes", "hint needs at and codes")
             return None
         if hint["codes"] not in self.lists:
-            self.say(self.file, hint.line_of("codes"), "codelist.unknown", f"没有代码表“{hint['codes']}”", f"there is no code list {hint['codes']!r}")
+            self.say(
+                self.file,
+                hint.line_of("codes"),
+                "codelist.unknown",
+                f"没有代码表“{hint['codes']}”",
+                f"there is no code list {hint['codes']!r}",
+            )
             return None
         return Hint("/message/recipient_hint", path_of(hint["at"]), self.lists[hint["codes"]], f"{self.file}:{line}")
 

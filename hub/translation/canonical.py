@@ -27,8 +27,10 @@ def getter(path: str) -> Callable[[Any], Any]:
     """What stands at a path, or `ABSENT`; with `[]` in the path, the list of what stands there (`ABSENT` when empty)."""
     steps = steps_of(path)
     if any(step.endswith("[]") for step in steps):
+
         def several(record: Any) -> Any:
             return list(_all(record, steps)) or ABSENT
+
         return several
 
     def one(record: Any) -> Any:
@@ -38,6 +40,7 @@ def getter(path: str) -> Callable[[Any], Any]:
                 return ABSENT
             here = here[step]
         return here
+
     return one
 
 
@@ -60,6 +63,7 @@ def putter(path: str) -> Callable[[dict[str, Any], Any], None]:
         for parent in parents:
             here = here.setdefault(parent, {})
         here[last] = value
+
     return put
 
 
@@ -86,7 +90,12 @@ def derivation(name: str, of: tuple[str, ...], days: int) -> Callable[[Any], Any
     def longest(terms: Any) -> dict[str, int]:
         return max((term_of(term) for term in terms), key=Term.weight).parts()
 
-    known: dict[str, Callable[..., Any]] = {"last day": last_day, "days after": days_after, "term between": term_between, "longest": longest}
+    known: dict[str, Callable[..., Any]] = {
+        "last day": last_day,
+        "days after": days_after,
+        "term between": term_between,
+        "longest": longest,
+    }
     compute = known[name]
 
     def derive(record: Any) -> Any:
@@ -98,5 +107,8 @@ def derivation(name: str, of: tuple[str, ...], days: int) -> Callable[[Any], Any
         except (OverflowError, ValueError) as error:
             if isinstance(error, NotValid):
                 raise
-            raise NotValid("date.range", "算出的日期超出范围", f"the date computed lies outside the calendar ({date.max})") from error
+            raise NotValid(
+                "date.range", "算出的日期超出范围", f"the date computed lies outside the calendar ({date.max})"
+            ) from error
+
     return derive

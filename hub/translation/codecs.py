@@ -21,7 +21,22 @@ from hub.translation.documents import file_name
 SHANGHAI = timezone(timedelta(hours=8))
 
 #: The keys of a line that say how its value is written. At most one of the first group, `list` and `as` beside it.
-CODECS = ("date", "time", "term", "codes", "check", "boolean", "money", "number", "place", "agency", "offence", "file_name", "document", "mark")
+CODECS = (
+    "date",
+    "time",
+    "term",
+    "codes",
+    "check",
+    "boolean",
+    "money",
+    "number",
+    "place",
+    "agency",
+    "offence",
+    "file_name",
+    "document",
+    "mark",
+)
 MODIFIERS = ("as", "list", "names")
 
 Decode = Callable[[str], Any]
@@ -52,7 +67,12 @@ def build(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
     if chosen == ["mark", "agency"] or chosen == ["agency", "mark"]:
         codec = _marked_court(clause, lists)
     elif len(chosen) > 1:
-        raise Unusable("codec.several", chosen[1], f"一行只能有一种写法：{'、'.join(chosen)}", f"one line has one codec, not {', '.join(chosen)}")
+        raise Unusable(
+            "codec.several",
+            chosen[1],
+            f"一行只能有一种写法：{'、'.join(chosen)}",
+            f"one line has one codec, not {', '.join(chosen)}",
+        )
     else:
         codec = _BUILDERS[chosen[0]](clause, lists) if chosen else TEXT
     return _joined(codec, str(clause["list"])) if "list" in clause else codec
@@ -77,7 +97,11 @@ TEXT = Codec(lambda text: text, _encode_text)
 
 def _joined(item: Codec, separator: str) -> Codec:
     """Several values in one text. The separator's full-width form is read as well; a value must not contain it."""
-    both = re.compile(f"[{re.escape(separator)}{chr(ord(separator) + 0xFEE0) if '!' <= separator <= '~' else ''}]") if len(separator) == 1 else re.compile(re.escape(separator))
+    both = (
+        re.compile(f"[{re.escape(separator)}{chr(ord(separator) + 0xFEE0) if '!' <= separator <= '~' else ''}]")
+        if len(separator) == 1
+        else re.compile(re.escape(separator))
+    )
     decode, encode = item.decode, item.encode
 
     def read(text: str) -> list[Any]:
@@ -89,14 +113,25 @@ def _joined(item: Codec, separator: str) -> Codec:
         parts = [encode(one, agencies) for one in (value if isinstance(value, list) else [value])]
         for part in parts:
             if both.search(part):
-                raise NotValid("list.separator", f"“{part}”中含有分隔符“{separator}”，无法并入一栏", f"{part!r} contains the separator {separator!r}")
+                raise NotValid(
+                    "list.separator",
+                    f"“{part}”中含有分隔符“{separator}”，无法并入一栏",
+                    f"{part!r} contains the separator {separator!r}",
+                )
         return separator.join(parts)
 
     return Codec(read if decode else None, write if encode else None, item.kind)
 
 
 # ---------------------------------------------------------------- dates and times
-_TOKENS = {"yyyy": r"(?P<year>\d{4})", "MM": r"(?P<month>\d{2})", "dd": r"(?P<day>\d{2})", "HH": r"(?P<hour>\d{2})", "mm": r"(?P<minute>\d{2})", "ss": r"(?P<second>\d{2})"}
+_TOKENS = {
+    "yyyy": r"(?P<year>\d{4})",
+    "MM": r"(?P<month>\d{2})",
+    "dd": r"(?P<day>\d{2})",
+    "HH": r"(?P<hour>\d{2})",
+    "mm": r"(?P<minute>\d{2})",
+    "ss": r"(?P<second>\d{2})",
+}
 _STRFTIME = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 _SPLIT = re.compile("(yyyy|MM|dd|HH|mm|ss)")
 _XS_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?(Z|[+-]\d{2}:\d{2})?")
@@ -111,13 +146,19 @@ def moment(value: Any) -> datetime:
         found = datetime.fromisoformat(value)
         return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found.astimezone(SHANGHAI)
     except (ValueError, OverflowError) as error:
-        raise NotValid("date.malformed", f"“{value}”不是ISO 8601日期或时间", f"{value!r} is no ISO 8601 date or time") from error
+        raise NotValid(
+            "date.malformed", f"“{value}”不是ISO 8601日期或时间", f"{value!r} is no ISO 8601 date or time"
+        ) from error
 
 
 def _reader(form: str, rule: str) -> Callable[[str], datetime]:
     """Reads a form such as `yyyyMMdd`, `xs:date`, `xs:dateTime` strictly."""
-    wrong_zh, wrong_en = f"应为格式{form}且真实存在的日期时间", f"a date or time of the form {form} that exists is wanted"
+    wrong_zh, wrong_en = (
+        f"应为格式{form}且真实存在的日期时间",
+        f"a date or time of the form {form} that exists is wanted",
+    )
     if form in ("xs:date", "xs:dateTime"):
+
         def from_schema(text: str) -> datetime:
             match = (_XS_DATE if form == "xs:date" else _XS_TIME).fullmatch(text)
             try:
@@ -129,6 +170,7 @@ def _reader(form: str, rule: str) -> Callable[[str], datetime]:
             except (ValueError, OverflowError):
                 pass  # falls through to the one sentence that says what is wanted
             raise NotValid(rule, wrong_zh, wrong_en)
+
         return from_schema
     pattern = re.compile("".join(_TOKENS.get(part) or re.escape(part) for part in _SPLIT.split(form)), re.ASCII)
 
@@ -140,6 +182,7 @@ def _reader(form: str, rule: str) -> Callable[[str], datetime]:
         except ValueError:
             pass  # falls through to the one sentence that says what is wanted
         raise NotValid(rule, wrong_zh, wrong_en)
+
     return from_form
 
 
@@ -147,13 +190,20 @@ def _writer(form: str) -> Callable[[datetime], str]:
     form = {"xs:date": "yyyy-MM-dd", "xs:dateTime": "yyyy-MM-ddTHH:mm:ss"}.get(form, form)
     parts = [_STRFTIME.get(part) or part.replace("%", "%%") for part in _SPLIT.split(form)]
     # strftime does not pad the year everywhere; years have four digits in every form
-    return lambda found: "".join(f"{found.year:04d}" if part == "%Y" else found.strftime(part) if part else "" for part in parts)
+    return lambda found: "".join(
+        f"{found.year:04d}" if part == "%Y" else found.strftime(part) if part else "" for part in parts
+    )
 
 
 def _form(clause: Mapping[str, Any], key: str) -> str:
     form = str(clause[key])
     if form not in ("xs:date", "xs:dateTime") and not {"yyyy", "MM", "dd"} <= set(_SPLIT.split(form)):
-        raise Unusable("codec.form", key, f"日期格式“{form}”应含yyyy、MM、dd，或为xs:date、xs:dateTime", f"the form {form!r} needs yyyy, MM and dd, or is xs:date or xs:dateTime")
+        raise Unusable(
+            "codec.form",
+            key,
+            f"日期格式“{form}”应含yyyy、MM、dd，或为xs:date、xs:dateTime",
+            f"the form {form!r} needs yyyy, MM and dd, or is xs:date or xs:dateTime",
+        )
     return form
 
 
@@ -176,7 +226,11 @@ def as_date(value: Any) -> date:
 # ---------------------------------------------------------------- terms, numbers, money
 def term_of(value: Any) -> Term:
     if not isinstance(value, Mapping) or not all(type(part) is int and 0 <= part <= 36_600 for part in value.values()):
-        raise NotValid("term.malformed", "此处应为期限，如{\"years\": 1, \"months\": 6}", 'a term such as {"years": 1, "months": 6} is wanted here')
+        raise NotValid(
+            "term.malformed",
+            '此处应为期限，如{"years": 1, "months": 6}',
+            'a term such as {"years": 1, "months": 6} is wanted here',
+        )
     return Term.of(dict(value))
 
 
@@ -188,7 +242,12 @@ def _term(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
     }
     form = str(clause["term"])
     if form not in forms:
-        raise Unusable("codec.form", "term", f"期限格式“{form}”应为{'、'.join(forms)}之一", f"unknown form of a term {form!r}; known are {', '.join(forms)}")
+        raise Unusable(
+            "codec.form",
+            "term",
+            f"期限格式“{form}”应为{'、'.join(forms)}之一",
+            f"unknown form of a term {form!r}; known are {', '.join(forms)}",
+        )
     read, write = forms[form]
     return Codec(lambda text: read(text).parts() or None, lambda value, _: write(term_of(value)), "term")
 
@@ -205,7 +264,11 @@ def _decode_money(text: str) -> str:
     except InvalidOperation:
         amount = None
     if amount is None or amount != round(amount, 2):
-        raise NotValid("money.malformed", "应为以元为单位、至多两位小数的非负金额，如5000.00", "an amount in CNY with at most two decimals is wanted, such as 5000.00")
+        raise NotValid(
+            "money.malformed",
+            "应为以元为单位、至多两位小数的非负金额，如5000.00",
+            "an amount in CNY with at most two decimals is wanted, such as 5000.00",
+        )
     return f"{amount:.2f}"
 
 
@@ -220,7 +283,12 @@ def _money(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
 def _boolean(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
     table = clause["boolean"]
     if not isinstance(table, Mapping) or set(table.values()) != {True, False}:
-        raise Unusable("codec.form", "boolean", "boolean应写明哪个值表示true、哪个表示false", 'boolean needs a value for true and one for false, such as {"1": true, "0": false}')
+        raise Unusable(
+            "codec.form",
+            "boolean",
+            "boolean应写明哪个值表示true、哪个表示false",
+            'boolean needs a value for true and one for false, such as {"1": true, "0": false}',
+        )
     words = {str(word): bool(truth) for word, truth in table.items()}
     back = {truth: word for word, truth in reversed(words.items())}
     listed = "、".join(words)
@@ -262,13 +330,22 @@ def _codes(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
 def _check(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
     wanted = str(clause["check"])
     if wanted == "case-number":
-        return Codec(lambda text: CaseNumber.parse(text).text, lambda value, _: CaseNumber.parse(text_of(value)).text, "case-number")
+        return Codec(
+            lambda text: CaseNumber.parse(text).text,
+            lambda value, _: CaseNumber.parse(text_of(value)).text,
+            "case-number",
+        )
     if wanted == "GB 11643":
         # Checked only when the whole record is there: another kind of document has numbers of another form.
         return Codec(lambda text: text, _encode_text, "id-number")
     if wanted == "GB 11643, 18":
         return Codec(lambda text: text, lambda value, _: IdNumber.parse(text_of(value)).as_18, "id-number")
-    raise Unusable("codec.form", "check", f"不认识的校验“{wanted}”，应为GB 11643或case-number", f"unknown check {wanted!r}; known are GB 11643 and case-number")
+    raise Unusable(
+        "codec.form",
+        "check",
+        f"不认识的校验“{wanted}”，应为GB 11643或case-number",
+        f"unknown check {wanted!r}; known are GB 11643 and case-number",
+    )
 
 
 def _place(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
@@ -277,13 +354,25 @@ def _place(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
         return Codec(lambda text: PlaceCode.parse(text).text, lambda value, _: PlaceCode.parse(text_of(value)).text)
     if form == 6:
         return Codec(lambda text: PlaceCode.parse(text).county, lambda value, _: PlaceCode.parse(text_of(value)).county)
-    if not isinstance(form, Sequence) or isinstance(form, str) or not all(isinstance(part, str) or part in (3, 6) for part in form):
-        raise Unusable("codec.form", "place", "place应为any、6，或由6、3和文字组成的列表，如[6, 3, \"001\"]", 'place is any, 6, or a list of 6, 3 and texts such as [6, 3, "001"]')
+    if (
+        not isinstance(form, Sequence)
+        or isinstance(form, str)
+        or not all(isinstance(part, str) or part in (3, 6) for part in form)
+    ):
+        raise Unusable(
+            "codec.form",
+            "place",
+            'place应为any、6，或由6、3和文字组成的列表，如[6, 3, "001"]',
+            'place is any, 6, or a list of 6, 3 and texts such as [6, 3, "001"]',
+        )
     pieces = tuple(form)
 
     def write(value: Any, _agencies: Agencies) -> str:
         code = PlaceCode.parse(text_of(value))
-        return "".join(piece if isinstance(piece, str) else code.county if piece == 6 else code.township or "000" for piece in pieces)
+        return "".join(
+            piece if isinstance(piece, str) else code.county if piece == 6 else code.township or "000"
+            for piece in pieces
+        )
 
     return Codec(None, write)
 
@@ -300,14 +389,20 @@ def _agency(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
             return known.name
         if names:
             return names.write_code(value)
-        raise NotValid("agency.unknown", f"不认识的单位“{value}”：请登记其名称", f"no agency {value!r} is known: register its name")
+        raise NotValid(
+            "agency.unknown", f"不认识的单位“{value}”：请登记其名称", f"no agency {value!r} is known: register its name"
+        )
 
     def place(value: Any, _agencies: Agencies) -> str:
         if isinstance(value, Mapping) and value.get("place"):
             return text_of(value["place"])
         match = AGENCY_ID.match(value) if isinstance(value, str) else None
         if not match:
-            raise NotValid("agency.unknown", f"“{value}”不是单位编号，无从得知其区划", f"{value!r} is no agency id, so its place is not known")
+            raise NotValid(
+                "agency.unknown",
+                f"“{value}”不是单位编号，无从得知其区划",
+                f"{value!r} is no agency id, so its place is not known",
+            )
         return match["place"]
 
     if form == "name":
@@ -330,8 +425,11 @@ def _marked_court(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> C
             if number.mark.startswith(mark):
                 assert agency.encode
                 return agency.encode(marks.names[marks.words[mark]], agencies)
-        raise NotValid("court-mark.unknown", f"代码表“{marks.name}”中没有案号“{number.text}”的法院代字：请补入后重发",
-                       f"the code list {marks.name!r} has no court mark for {number.text}: add it and send again")
+        raise NotValid(
+            "court-mark.unknown",
+            f"代码表“{marks.name}”中没有案号“{number.text}”的法院代字：请补入后重发",
+            f"the code list {marks.name!r} has no court mark for {number.text}: add it and send again",
+        )
 
     return Codec(None, write)
 
@@ -339,7 +437,12 @@ def _marked_court(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> C
 def _offence(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
     form = str(clause["offence"])
     if form not in ("full", "short"):
-        raise Unusable("codec.form", "offence", "offence应为full（带罪字）或short（不带）", "offence is full (with 罪) or short (without)")
+        raise Unusable(
+            "codec.form",
+            "offence",
+            "offence应为full（带罪字）或short（不带）",
+            "offence is full (with 罪) or short (without)",
+        )
 
     def write(value: Any, _agencies: Agencies) -> str:
         name = offence(text_of(value))
@@ -375,7 +478,18 @@ def _mark(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
 
 
 _BUILDERS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, CodeList]], Codec]] = {
-    "date": _date, "time": _time, "term": _term, "codes": _codes, "check": _check, "boolean": _boolean, "money": _money,
-    "number": _number, "place": _place, "agency": _agency, "offence": _offence, "file_name": _file_name, "document": _document,
+    "date": _date,
+    "time": _time,
+    "term": _term,
+    "codes": _codes,
+    "check": _check,
+    "boolean": _boolean,
+    "money": _money,
+    "number": _number,
+    "place": _place,
+    "agency": _agency,
+    "offence": _offence,
+    "file_name": _file_name,
+    "document": _document,
     "mark": _mark,
 }

@@ -68,11 +68,19 @@ class CodeList:
     def _code(self, value: Any) -> str:
         if self.coded:
             shown = value.get("code", value) if isinstance(value, Mapping) else value
-            if isinstance(value, Mapping) and value.get("system") == self.name and isinstance(shown, str) and shown in self.names:
+            if (
+                isinstance(value, Mapping)
+                and value.get("system") == self.name
+                and isinstance(shown, str)
+                and shown in self.names
+            ):
                 return shown
             if isinstance(value, Mapping) and value.get("system") != self.name:
-                raise NotValid("code.system", f"需要代码系统“{self.name}”的代码，而不是“{value.get('system')}”",
-                               f"a code of {self.name} is wanted, not of {value.get('system')}")
+                raise NotValid(
+                    "code.system",
+                    f"需要代码系统“{self.name}”的代码，而不是“{value.get('system')}”",
+                    f"a code of {self.name} is wanted, not of {value.get('system')}",
+                )
             raise self._not_known(str(shown), self.names)
         code = self.reverse.get(value) if isinstance(value, str) else None
         if code is None:
@@ -88,8 +96,11 @@ class CodeList:
         named = [f"{word}（{self.names[word]}）" if word in self.names else word for word in near]
         plain = [f"{word} ({self.names[word]})" if word in self.names else word for word in near]
         more = "等" if len(known) > len(near) else ""
-        return NotValid("code.unknown", f"代码表“{self.name}”中没有“{text}”；可用的有：{'、'.join(named)}{more}",
-                        f"{text!r} is not in the code list {self.name!r}; it has {', '.join(plain)}{' and others' if more else ''}")
+        return NotValid(
+            "code.unknown",
+            f"代码表“{self.name}”中没有“{text}”；可用的有：{'、'.join(named)}{more}",
+            f"{text!r} is not in the code list {self.name!r}; it has {', '.join(plain)}{' and others' if more else ''}",
+        )
 
 
 def checker(lists: Mapping[str, CodeList]) -> Callable[[Mapping[str, Any]], list[Fault]]:
@@ -114,7 +125,11 @@ def checker(lists: Mapping[str, CodeList]) -> Callable[[Mapping[str, Any]], list
                     except NotValid as error:
                         faults.append(Fault(error.rule, f"{pointer}/code", error.zh, error.en, value=value["code"]))
                 else:
-                    left += [(f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}", item) for name, item in value.items() if isinstance(item, Mapping | list)]
+                    left += [
+                        (f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}", item)
+                        for name, item in value.items()
+                        if isinstance(item, Mapping | list)
+                    ]
         return sorted(faults, key=lambda fault: fault.pointer)
 
     return check
@@ -135,8 +150,15 @@ def load(folder: Path, shown: str) -> tuple[dict[str, CodeList], list[Finding]]:
         if made is None:
             continue
         if made.name in lists:
-            findings.append(Finding(name, found.line_of("name"), "codelist.duplicate", f"代码表“{made.name}”重复，已见于{lists[made.name].source}",
-                                    f"the code list {made.name!r} is there already: {lists[made.name].source}"))
+            findings.append(
+                Finding(
+                    name,
+                    found.line_of("name"),
+                    "codelist.duplicate",
+                    f"代码表“{made.name}”重复，已见于{lists[made.name].source}",
+                    f"the code list {made.name!r} is there already: {lists[made.name].source}",
+                )
+            )
             continue
         lists[made.name] = made
     return lists, findings
@@ -150,14 +172,24 @@ def _list(found: LinedDict, shown: str, content: str) -> tuple[CodeList | None, 
 
     for key in found:
         if key not in KEYS:
-            say(found.line_of(key), "codelist.key", f"未知的键“{key}”，应为{'、'.join(KEYS)}之一", f"unknown key {key!r}; known are {', '.join(KEYS)}")
+            say(
+                found.line_of(key),
+                "codelist.key",
+                f"未知的键“{key}”，应为{'、'.join(KEYS)}之一",
+                f"unknown key {key!r}; known are {', '.join(KEYS)}",
+            )
     name, codes = found.get("name"), found.get("codes")
     if not isinstance(name, str) or not isinstance(codes, LinedDict) or not codes:
         say(found.line, "codelist.shape", "代码表需要name和codes", "a code list needs a name and codes")
         return None, findings
     unknown = found.get("unknown", "refuse")
     if unknown not in ("refuse", "carry"):
-        say(found.line_of("unknown"), "codelist.unknown", "unknown应为refuse（拒绝）或carry（原样带走）", "unknown is refuse or carry")
+        say(
+            found.line_of("unknown"),
+            "codelist.unknown",
+            "unknown应为refuse（拒绝）或carry（原样带走）",
+            "unknown is refuse or carry",
+        )
     coded = bool(found.get("coded", False))
     names: dict[str, str] = {}
     words: dict[str, str] = {}
@@ -167,18 +199,44 @@ def _list(found: LinedDict, shown: str, content: str) -> tuple[CodeList | None, 
         names[code] = several[0]
         for word in several if coded else [code]:
             if words.setdefault(word, code) != code:
-                say(codes.line_of(code), "codelist.clash", f"“{word}”既表示{words[word]}又表示{code}：反向对应不唯一",
-                    f"{word!r} means {words[word]} and {code}: it cannot be read back")
+                say(
+                    codes.line_of(code),
+                    "codelist.clash",
+                    f"“{word}”既表示{words[word]}又表示{code}：反向对应不唯一",
+                    f"{word!r} means {words[word]} and {code}: it cannot be read back",
+                )
         if not coded and reverse.setdefault(several[0], code) != code:
-            say(codes.line_of(code), "codelist.clash",
+            say(
+                codes.line_of(code),
+                "codelist.clash",
                 f"“{several[0]}”同时对应{reverse[several[0]]}和{code}：反向对应不唯一，只读的写在also_read下",
-                f"{several[0]!r} has the codes {reverse[several[0]]} and {code}: which to write is unclear; put codes that are only read under also_read")
+                f"{several[0]!r} has the codes {reverse[several[0]]} and {code}: which to write is unclear; put codes that are only read under also_read",
+            )
     for word, meaning in (found.get("also_read") or {}).items():
         code = str(meaning) if coded else reverse.get(str(meaning), "")
         if code not in names:
-            say(found.line_of("also_read", word), "codelist.also-read", f"also_read中“{word}”所指的“{meaning}”不在codes中",
-                f"also_read: {word!r} points at {meaning!r}, which codes does not have")
+            say(
+                found.line_of("also_read", word),
+                "codelist.also-read",
+                f"also_read中“{word}”所指的“{meaning}”不在codes中",
+                f"also_read: {word!r} points at {meaning!r}, which codes does not have",
+            )
         elif words.setdefault(word, code) != code:
-            say(found.line_of("also_read", word), "codelist.clash", f"“{word}”既表示{words[word]}又表示{code}", f"{word!r} means {words[word]} and {code}")
-    made = CodeList(name, str(found.get("zh", name)), coded, unknown == "carry", names, words, reverse, f"{shown}:{found.line}", content)
+            say(
+                found.line_of("also_read", word),
+                "codelist.clash",
+                f"“{word}”既表示{words[word]}又表示{code}",
+                f"{word!r} means {words[word]} and {code}",
+            )
+    made = CodeList(
+        name,
+        str(found.get("zh", name)),
+        coded,
+        unknown == "carry",
+        names,
+        words,
+        reverse,
+        f"{shown}:{found.line}",
+        content,
+    )
     return made, findings

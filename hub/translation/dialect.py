@@ -99,8 +99,14 @@ class AnswerRecord:
     parked: Sequence[ParkedPerson] = ()
 
     def as_record(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"ok": self.ok, "parked": [{"person": one.person, "message": one.message} for one in self.parked]}
-        return {**found, **{k: v for k in ("submission", "key", "code", "message") if (v := getattr(self, k)) is not None}}
+        found: dict[str, Any] = {
+            "ok": self.ok,
+            "parked": [{"person": one.person, "message": one.message} for one in self.parked],
+        }
+        return {
+            **found,
+            **{k: v for k in ("submission", "key", "code", "message") if (v := getattr(self, k)) is not None},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +178,28 @@ class Dialect:
         root = parse(payload)
         entry = self._entry(operation, root)
         if root.name != entry.root:
-            raise malformed("root.unexpected", f"根元素应为{entry.root}，而不是{root.name}", f"the root element should be {entry.root}, not {root.name}", root.name)
+            raise malformed(
+                "root.unexpected",
+                f"根元素应为{entry.root}，而不是{root.name}",
+                f"the root element should be {entry.root}, not {root.name}",
+                root.name,
+            )
         faults: list[Fault] = []
         key_node = root.first(entry.key)
         key = key_node.text.strip() if key_node is not None else ""
         if not key:
             shown = "/".join(entry.key)
-            faults.append(Fault("field.missing", "/message/key", f"缺少{shown}：发送方编号", f"{shown} is missing: the sender's own number",
-                                root.xpath(entry.key), None, entry.source))
+            faults.append(
+                Fault(
+                    "field.missing",
+                    "/message/key",
+                    f"缺少{shown}：发送方编号",
+                    f"{shown} is missing: the sender's own number",
+                    root.xpath(entry.key),
+                    None,
+                    entry.source,
+                )
+            )
         exchange, wrong = self._exchange(entry, root, parts)
         faults += wrong
         digest = fingerprint(root, exchange or "", entry.volatile)
@@ -189,8 +209,21 @@ class Dialect:
         found = self.readers[exchange].read(root, {"sender": sender})
         items = []
         for one in found:
-            mine = one.faults + ([hint_fault] if hint_fault else []) + self._wrong_sender(one.record, sender, entry.source, one.locate)
-            items.append(Item(None if mine else one.record, tuple(mine), one.blobs if not mine else {}, one.label, self._disposition(mine), one.locate))
+            mine = (
+                one.faults
+                + ([hint_fault] if hint_fault else [])
+                + self._wrong_sender(one.record, sender, entry.source, one.locate)
+            )
+            items.append(
+                Item(
+                    None if mine else one.record,
+                    tuple(mine),
+                    one.blobs if not mine else {},
+                    one.label,
+                    self._disposition(mine),
+                    one.locate,
+                )
+            )
         return Message(exchange, key, digest, tuple(items), (), hint_agency)
 
     def _entry(self, operation: str | None, root: Node) -> Receives:
@@ -199,9 +232,19 @@ class Dialect:
                 return entry
         known = ", ".join(entry.operation for entry in self.receives) or "—"
         if operation:
-            raise malformed("operation.unknown", f"此接口不接收操作{operation}；接收的有：{known}", f"operation {operation!r} is not received; these are: {known}", operation)
+            raise malformed(
+                "operation.unknown",
+                f"此接口不接收操作{operation}；接收的有：{known}",
+                f"operation {operation!r} is not received; these are: {known}",
+                operation,
+            )
         roots = ", ".join(entry.root for entry in self.receives) or "—"
-        raise malformed("root.unexpected", f"根元素{root.name}不是此方言的报文；应为：{roots}", f"{root.name} is no message of this dialect; these are: {roots}", root.name)
+        raise malformed(
+            "root.unexpected",
+            f"根元素{root.name}不是此方言的报文；应为：{roots}",
+            f"{root.name} is no message of this dialect; these are: {roots}",
+            root.name,
+        )
 
     @staticmethod
     def _exchange(entry: Receives, root: Node, parts: Mapping[str, str]) -> tuple[str | None, list[Fault]]:
@@ -211,16 +254,44 @@ class Dialect:
         said = node.text.strip() if node is not None else ""
         shown, xpath = "/".join(entry.by), root.xpath(entry.by)
         if not said:
-            return None, [Fault("field.missing", "", f"缺少{shown}：业务类型", f"{shown} is missing: the type of business", xpath, None, entry.source)]
+            return None, [
+                Fault(
+                    "field.missing",
+                    "",
+                    f"缺少{shown}：业务类型",
+                    f"{shown} is missing: the type of business",
+                    xpath,
+                    None,
+                    entry.source,
+                )
+            ]
         outside = parts.get(entry.agrees_with or "", said).strip()
         if outside != said:
-            return None, [Fault("exchange.differs", "", f"参数{entry.agrees_with}为{outside}，报文内{shown}为{said}：二者应一致",
-                                f"the parameter {entry.agrees_with} says {outside}, {shown} in the record says {said}: they should agree", xpath, said, entry.source)]
+            return None, [
+                Fault(
+                    "exchange.differs",
+                    "",
+                    f"参数{entry.agrees_with}为{outside}，报文内{shown}为{said}：二者应一致",
+                    f"the parameter {entry.agrees_with} says {outside}, {shown} in the record says {said}: they should agree",
+                    xpath,
+                    said,
+                    entry.source,
+                )
+            ]
         exchange = entry.exchanges.get(said)
         if exchange is None:
             known = "、".join(entry.exchanges)
-            return None, [Fault("exchange.unknown", "", f"尚不接收业务类型“{said}”；接收的有：{known}",
-                                f"business of type {said!r} is not received; these are: {known.replace('、', ', ')}", xpath, said, entry.source)]
+            return None, [
+                Fault(
+                    "exchange.unknown",
+                    "",
+                    f"尚不接收业务类型“{said}”；接收的有：{known}",
+                    f"business of type {said!r} is not received; these are: {known.replace('、', ', ')}",
+                    xpath,
+                    said,
+                    entry.source,
+                )
+            ]
         return exchange, []
 
     def _hinted(self, root: Node) -> tuple[str | None, Fault | None]:
@@ -233,14 +304,25 @@ class Dialect:
         try:
             return str(self.hint.codes.read_code(text)), None
         except NotValid as error:
-            return None, Fault(error.rule, self.hint.pointer, error.zh, error.en, root.xpath(self.hint.place), text, self.hint.source)
+            return None, Fault(
+                error.rule, self.hint.pointer, error.zh, error.en, root.xpath(self.hint.place), text, self.hint.source
+            )
 
     def _wrong_sender(self, record: Mapping[str, Any], sender: str, source: str, locate: Locate) -> list[Fault]:
         said = record.get("message", {}).get("sender") if self.own_sender else None
         if said is None or said == sender:
             return []
-        return [Fault("sender.differs", "/message/sender", f"报文称由{said}发出，但连接的是{sender}", f"the record says {said} sent it, but {sender} is connected",
-                      locate("/message/sender"), said, source)]
+        return [
+            Fault(
+                "sender.differs",
+                "/message/sender",
+                f"报文称由{said}发出，但连接的是{sender}",
+                f"the record says {said} sent it, but {sender} is connected",
+                locate("/message/sender"),
+                said,
+                source,
+            )
+        ]
 
     def disposition(self, rule: str) -> str:
         """`parked` or `refused`: what this dialect does with a record that breaks a rule."""
@@ -258,8 +340,11 @@ class Dialect:
     def write(self, exchange: str, record: Mapping[str, Any], context: Context) -> Written:
         """A record in this dialect. Raises `CannotWrite` with every fault; KeyError for an exchange without a mapping."""
         said = {
-            "message_id": context.message_id, "sender": context.sender, "recipient": context.recipient,
-            "sent_at": context.sent_at.astimezone(SHANGHAI).isoformat(), "now": context.now.astimezone(SHANGHAI).isoformat(),
+            "message_id": context.message_id,
+            "sender": context.sender,
+            "recipient": context.recipient,
+            "sent_at": context.sent_at.astimezone(SHANGHAI).isoformat(),
+            "now": context.now.astimezone(SHANGHAI).isoformat(),
         }
         payload, faults = self.writers[exchange].text(record, said, context.agencies)
         if faults:

@@ -16,9 +16,21 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
 )
 
 EXTENSIONS = {
-    "pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif",
-    "tif": "image/tiff", "tiff": "image/tiff", "bmp": "image/bmp", "rtf": "application/rtf", "doc": "application/msword",
-    "wps": "application/vnd.ms-works", "ofd": "application/ofd", "zip": "application/zip", "txt": "text/plain", "xml": "application/xml",
+    "pdf": "application/pdf",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "bmp": "image/bmp",
+    "rtf": "application/rtf",
+    "doc": "application/msword",
+    "wps": "application/vnd.ms-works",
+    "ofd": "application/ofd",
+    "zip": "application/zip",
+    "txt": "text/plain",
+    "xml": "application/xml",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
 _EXTENSION_OF = {media: name for name, media in reversed(EXTENSIONS.items())}

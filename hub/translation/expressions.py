@@ -15,10 +15,31 @@ import cel
 
 NAMES = ("record", "foreign", "message", "others", "context", "item")
 #: What CEL brings along, of which the operators have names of their own (`_&&_`, `@in`, …).
-_BUILT_IN = frozenset({
-    "has", "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bool", "bytes", "type",
-    "max", "min", "all", "exists", "exists_one", "existsOne", "map", "filter",
-})
+_BUILT_IN = frozenset(
+    {
+        "has",
+        "size",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bool",
+        "bytes",
+        "type",
+        "max",
+        "min",
+        "all",
+        "exists",
+        "exists_one",
+        "existsOne",
+        "map",
+        "filter",
+    }
+)
 _WORD = re.compile(r"[A-Za-z]\w*")
 #: Names that a macro binds: `list.exists(p, …)`.
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -63,7 +84,11 @@ def _parts(source: str, name: str) -> frozenset[str] | None:
 
 
 def _only(value: Any, parts: frozenset[str] | None) -> Any:
-    return {part: value[part] for part in parts if part in value} if parts is not None and isinstance(value, Mapping) else value
+    return (
+        {part: value[part] for part in parts if part in value}
+        if parts is not None and isinstance(value, Mapping)
+        else value
+    )
 
 
 def compile_expression(source: str) -> Value:
@@ -74,8 +99,11 @@ def compile_expression(source: str) -> Value:
         raise BadExpression(str(error).splitlines()[0]) from error
     used = set(program.variables()) - set(_BOUND.findall(source))
     unknown = [f"name {name!r}; known are {', '.join(NAMES)}" for name in sorted(used - set(NAMES))]
-    unknown += [f"function {name!r}" for name in sorted(program.functions())
-                if _WORD.fullmatch(name) and name not in _BUILT_IN and name not in FUNCTIONS]
+    unknown += [
+        f"function {name!r}"
+        for name in sorted(program.functions())
+        if _WORD.fullmatch(name) and name not in _BUILT_IN and name not in FUNCTIONS
+    ]
     if unknown:
         raise BadExpression(f"unknown {unknown[0]}")
     functions = {name: FUNCTIONS[name] for name in program.functions() if name in FUNCTIONS}

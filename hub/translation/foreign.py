@@ -36,7 +36,20 @@ class Node:
     `position` counts from 1 among the siblings of the same name.
     """
 
-    __slots__ = ("alone", "attributes", "children", "name", "namespace", "nil", "order", "parent", "plain", "position", "stray", "text")
+    __slots__ = (
+        "alone",
+        "attributes",
+        "children",
+        "name",
+        "namespace",
+        "nil",
+        "order",
+        "parent",
+        "plain",
+        "position",
+        "stray",
+        "text",
+    )
 
     def __init__(self, name: str, namespace: str, parent: Node | None, position: int) -> None:
         self.name, self.namespace, self.parent, self.position = name, namespace, parent, position
@@ -97,13 +110,21 @@ def decode(payload: bytes | str) -> str:
         elif named in ("utf-8", "utf8", "us-ascii", "ascii"):
             encoding = "utf-8-sig"
         else:
-            raise malformed("xml.encoding", f"不支持的编码{named}：请用UTF-8或GB18030", f"encoding {named} is not taken: use UTF-8 or GB18030", named)
+            raise malformed(
+                "xml.encoding",
+                f"不支持的编码{named}：请用UTF-8或GB18030",
+                f"encoding {named} is not taken: use UTF-8 or GB18030",
+                named,
+            )
     try:
         return payload.decode(encoding)
     except UnicodeDecodeError as error:
         shown = encoding.removesuffix("-sig").upper()
-        raise malformed("xml.encoding", f"内容不是{shown}编码（第{error.start}字节起）：请按声明的编码发送",
-                        f"not {shown} from byte {error.start} on: send what the declaration says") from error
+        raise malformed(
+            "xml.encoding",
+            f"内容不是{shown}编码（第{error.start}字节起）：请按声明的编码发送",
+            f"not {shown} from byte {error.start} on: send what the declaration says",
+        ) from error
 
 
 def parse(payload: bytes | str) -> Node:
@@ -114,17 +135,30 @@ def parse(payload: bytes | str) -> Node:
     text = decode(payload)
     declaration = _DECLARATION.match(text)
     if declaration:
-        text = text[declaration.end():]
+        text = text[declaration.end() :]
     prolog = _PROLOG.match(text)
     if prolog and text.startswith("<!DOCTYPE", prolog.end()):
-        raise malformed("xml.doctype", "报文不得包含DOCTYPE（DTD、实体定义）", "a record must not carry a DOCTYPE (DTD, entities)")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=True,
-                             remove_comments=True, remove_pis=True, strip_cdata=True, encoding="utf-8")
+        raise malformed(
+            "xml.doctype", "报文不得包含DOCTYPE（DTD、实体定义）", "a record must not carry a DOCTYPE (DTD, entities)"
+        )
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+        strip_cdata=True,
+        encoding="utf-8",
+    )
     try:
         root = etree.fromstring(text.strip().encode("utf-8"), parser)
     except (etree.XMLSyntaxError, UnicodeEncodeError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
-        raise malformed("xml.malformed", f"不是格式良好的XML（第{line}行）：{error}", f"not well-formed XML (line {line}): {error}") from error
+        raise malformed(
+            "xml.malformed", f"不是格式良好的XML（第{line}行）：{error}", f"not well-formed XML (line {line}): {error}"
+        ) from error
     return _index(_inside(root))
 
 
@@ -135,7 +169,11 @@ def _inside(root: etree._Element) -> etree._Element:
         return root
     body = root.find(f"{{{name.namespace}}}Body")
     if body is None or len(body) != 1:
-        raise malformed("xml.envelope", "SOAP信封的Body中应恰有一个元素", "the Body of a SOAP envelope must hold exactly one element")
+        raise malformed(
+            "xml.envelope",
+            "SOAP信封的Body中应恰有一个元素",
+            "the Body of a SOAP envelope must hold exactly one element",
+        )
     inner: etree._Element = body[0]
     return inner
 

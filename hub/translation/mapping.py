@@ -12,12 +12,31 @@ from typing import Any
 from hub.findings import Finding, LinedDict, LinedList, read_yaml
 from hub.translation.codecs import CODECS, MODIFIERS
 
-FILE_KEYS = ("dialect", "exchange", "version", "zh", "record", "operation", "direction", "like", "drop", "facts", "required", "label",
-             "left_to_connector", "ignore", "lines", "split", "only")
+FILE_KEYS = (
+    "dialect",
+    "exchange",
+    "version",
+    "zh",
+    "record",
+    "operation",
+    "direction",
+    "like",
+    "drop",
+    "facts",
+    "required",
+    "label",
+    "left_to_connector",
+    "ignore",
+    "lines",
+    "split",
+    "only",
+)
 SECTION_KEYS = ("each", "lines", "only")
 #: Where a value comes from: exactly one of these in a clause.
 SOURCES = ("at", "from", "value", "compute", "context", "derive", "others", "fault", "position", "each")
-CLAUSE_KEYS = frozenset({*SOURCES, *CODECS, *MODIFIERS, "when", "missing", "of", "days", "as_written", "absent", "lines", "only"})
+CLAUSE_KEYS = frozenset(
+    {*SOURCES, *CODECS, *MODIFIERS, "when", "missing", "of", "days", "as_written", "absent", "lines", "only"}
+)
 DERIVATIONS = {"last day": 2, "days after": 1, "term between": 2, "longest": 1}
 CONTEXT = ("message_id", "sent_at", "now", "sender", "recipient")
 
@@ -126,7 +145,13 @@ class Files:
             if like is None:
                 break
             if not (self.folder / f"{like}.yaml").is_file() or any(like == name for name, _ in chain):
-                self.say(self.named(here), found.line_of("like"), "mapping.like", f"没有可沿用的映射“{like}”", f"there is no mapping {like!r} to be like")
+                self.say(
+                    self.named(here),
+                    found.line_of("like"),
+                    "mapping.like",
+                    f"没有可沿用的映射“{like}”",
+                    f"there is no mapping {like!r} to be like",
+                )
                 return None
             here = str(like)
         return self._merge(stem, chain)
@@ -141,10 +166,19 @@ class Files:
             file = self.named(name)
             for key in found:
                 if key not in FILE_KEYS:
-                    self.say(file, found.line_of(key), "mapping.key", f"未知的键“{key}”", f"unknown key {key!r}; known are {', '.join(FILE_KEYS)}")
+                    self.say(
+                        file,
+                        found.line_of(key),
+                        "mapping.key",
+                        f"未知的键“{key}”",
+                        f"unknown key {key!r}; known are {', '.join(FILE_KEYS)}",
+                    )
             for dropped in self._names(found, "drop", file):
                 lines = {at: line for at, line in lines.items() if line.target != dropped}
-                splits = [Section(tuple(line for line in part.lines if line.target != dropped), part.each, part.line) for part in splits]
+                splits = [
+                    Section(tuple(line for line in part.lines if line.target != dropped), part.each, part.line)
+                    for part in splits
+                ]
                 required.pop(dropped, None)
             own = self.section(found, file, None)
             for line in own.lines:
@@ -152,39 +186,86 @@ class Files:
             if isinstance(found.get("split"), LinedDict):
                 splits.append(self.section(found["split"], file, str(found["split"].get("each", ""))))
             elif "split" in found:
-                self.say(file, found.line_of("split"), "mapping.shape", "split应含each和lines", "split needs each and lines")
+                self.say(
+                    file, found.line_of("split"), "mapping.shape", "split应含each和lines", "split needs each and lines"
+                )
             for n, place in enumerate(self._names(found, "required", file)):
                 required[place] = f"{file}:{found.line_of('required', n)}"
             if "facts" in found:
                 merged["facts"] = {**merged.get("facts", {}), **(found["facts"] or {})}
-            merged.update({key: value for key, value in found.items() if key not in ("lines", "split", "only", "required", "drop", "facts")})
+            merged.update(
+                {
+                    key: value
+                    for key, value in found.items()
+                    if key not in ("lines", "split", "only", "required", "drop", "facts")
+                }
+            )
         file = self.named(stem)
         if not isinstance(merged.get("record"), str):
-            self.say(file, top.line, "mapping.record", "缺少record：外部记录的根路径", "record is missing: the path of the foreign record")
+            self.say(
+                file,
+                top.line,
+                "mapping.record",
+                "缺少record：外部记录的根路径",
+                "record is missing: the path of the foreign record",
+            )
             return None
         if merged.get("exchange") != stem and not stem.startswith("_"):
-            self.say(file, top.line_of("exchange"), "mapping.name", f"exchange应与文件名一致：{stem}", f"exchange should be the file's name: {stem}")
+            self.say(
+                file,
+                top.line_of("exchange"),
+                "mapping.name",
+                f"exchange应与文件名一致：{stem}",
+                f"exchange should be the file's name: {stem}",
+            )
         if merged.get("dialect") != self.folder.name:
-            self.say(file, top.line_of("dialect"), "mapping.name", f"dialect应与文件夹名一致：{self.folder.name}", f"dialect should be the folder's name: {self.folder.name}")
+            self.say(
+                file,
+                top.line_of("dialect"),
+                "mapping.name",
+                f"dialect应与文件夹名一致：{self.folder.name}",
+                f"dialect should be the folder's name: {self.folder.name}",
+            )
         direction = str(merged.get("direction", "both"))
         if direction not in ("both", "in", "out"):
-            self.say(file, top.line_of("direction"), "mapping.direction", "direction应为both、in或out", "direction is both, in or out")
+            self.say(
+                file,
+                top.line_of("direction"),
+                "mapping.direction",
+                "direction应为both、in或out",
+                "direction is both, in or out",
+            )
             return None
         split = None
         if splits:
             slots = {_slot(line): line for part in splits for line in part.lines}
-            split = Section(tuple(slots.values()), next((part.each for part in reversed(splits) if part.each), None), splits[-1].line)
+            split = Section(
+                tuple(slots.values()),
+                next((part.each for part in reversed(splits) if part.each), None),
+                splits[-1].line,
+            )
             if not split.each:
-                self.say(file, split.line, "mapping.shape", "split缺少each", "split needs each: the element that is repeated")
+                self.say(
+                    file, split.line, "mapping.shape", "split缺少each", "split needs each: the element that is repeated"
+                )
                 return None
         return RecordMapping(
-            dialect=self.folder.name, exchange=stem, version=str(merged.get("version", "1")), direction=direction, record=merged["record"],
+            dialect=self.folder.name,
+            exchange=stem,
+            version=str(merged.get("version", "1")),
+            direction=direction,
+            record=merged["record"],
             operation=str(merged["operation"]) if merged.get("operation") else None,
-            facts={str(k): str(v) for k, v in merged.get("facts", {}).items()}, required=tuple(required.items()),
+            facts={str(k): str(v) for k, v in merged.get("facts", {}).items()},
+            required=tuple(required.items()),
             label=str(merged["label"]) if merged.get("label") else None,
             left_to_connector=frozenset(self._names(merged, "left_to_connector", file)),
-            ignore=tuple(self._names(merged, "ignore", file)), section=Section(tuple(lines.values())), split=split, file=file,
-            line=top.line, contents=tuple((self.folder / f"{name}.yaml").read_bytes() for name, _ in chain),
+            ignore=tuple(self._names(merged, "ignore", file)),
+            section=Section(tuple(lines.values())),
+            split=split,
+            file=file,
+            line=top.line,
+            contents=tuple((self.folder / f"{name}.yaml").read_bytes() for name, _ in chain),
         )
 
     def _names(self, found: Mapping[str, Any], key: str, file: str) -> list[str]:
@@ -204,14 +285,24 @@ class Files:
         if isinstance(pairs, LinedDict):
             lines += [line for target in pairs if (line := self._pair(pairs, target, file)) is not None]
         elif pairs is not None:
-            self.say(file, found.line_of("lines"), "mapping.shape", "lines应为“规范位置: 外部位置”", "lines maps canonical places to foreign ones")
+            self.say(
+                file,
+                found.line_of("lines"),
+                "mapping.shape",
+                "lines应为“规范位置: 外部位置”",
+                "lines maps canonical places to foreign ones",
+            )
         only = found.get("only")
         if isinstance(only, LinedDict):
             for direction, targets in only.items():
                 if direction not in ("in", "out") or not isinstance(targets, LinedDict):
-                    self.say(file, only.line_of(direction), "mapping.shape", "only之下应为in或out", "only holds in and out")
+                    self.say(
+                        file, only.line_of(direction), "mapping.shape", "only之下应为in或out", "only holds in and out"
+                    )
                     continue
-                lines += [line for target in targets if (line := self._one_way(targets, target, direction, file)) is not None]
+                lines += [
+                    line for target in targets if (line := self._one_way(targets, target, direction, file)) is not None
+                ]
         elif only is not None:
             self.say(file, found.line_of("only"), "mapping.shape", "only之下应为in或out", "only holds in and out")
         # The order of an XML without a schema is that of the file; reading takes pairs first (see the reader).
@@ -222,14 +313,33 @@ class Files:
         if isinstance(value, str):
             return Line("both", target, (Clause({"at": value}, file, line),), None, file, line)
         if not isinstance(value, LinedDict):
-            self.say(file, line, "mapping.shape", f"“{target}”应为外部位置或{{at: …}}", f"{target!r} should be a foreign place or {{at: …}}")
+            self.say(
+                file,
+                line,
+                "mapping.shape",
+                f"“{target}”应为外部位置或{{at: …}}",
+                f"{target!r} should be a foreign place or {{at: …}}",
+            )
             return None
         if not self._keys_are_known(value, file):
             return None
         if "each" in value:
-            return Line("both", target, (Clause({"at": str(value["each"])}, file, line),), self.section(value, file, str(value["each"])), file, line)
+            return Line(
+                "both",
+                target,
+                (Clause({"at": str(value["each"])}, file, line),),
+                self.section(value, file, str(value["each"])),
+                file,
+                line,
+            )
         if "at" not in value:
-            self.say(file, line, "clause.source", f"“{target}”缺少at；单向的行应写在only之下", f"{target!r} lacks at; one-way lines go under only")
+            self.say(
+                file,
+                line,
+                "clause.source",
+                f"“{target}”缺少at；单向的行应写在only之下",
+                f"{target!r} lacks at; one-way lines go under only",
+            )
             return None
         return Line("both", target, (Clause(value, file, line),), None, file, line)
 
@@ -242,16 +352,29 @@ class Files:
             if isinstance(one, str):
                 one = {"at" if direction == "in" else "from": one}
             elif not isinstance(one, LinedDict):
-                self.say(file, at, "mapping.shape", f"“{target}”应写明取值来源", f"{target!r} should say where its value comes from")
+                self.say(
+                    file,
+                    at,
+                    "mapping.shape",
+                    f"“{target}”应写明取值来源",
+                    f"{target!r} should say where its value comes from",
+                )
                 return None
             elif not self._keys_are_known(one, file):
                 return None
             sources = [key for key in SOURCES if key in one]
-            allowed = {"in": {"at", "from", "value", "compute", "context", "derive", "others", "fault", "each"},
-                       "out": {"from", "value", "compute", "context", "derive", "fault", "position", "each"}}[direction]
+            allowed = {
+                "in": {"at", "from", "value", "compute", "context", "derive", "others", "fault", "each"},
+                "out": {"from", "value", "compute", "context", "derive", "fault", "position", "each"},
+            }[direction]
             if len(sources) != 1 or sources[0] not in allowed:
-                self.say(file, at, "clause.source", f"“{target}”应恰有一个取值来源：{'、'.join(sorted(allowed))}",
-                         f"{target!r} needs exactly one source: {', '.join(sorted(allowed))}")
+                self.say(
+                    file,
+                    at,
+                    "clause.source",
+                    f"“{target}”应恰有一个取值来源：{'、'.join(sorted(allowed))}",
+                    f"{target!r} needs exactly one source: {', '.join(sorted(allowed))}",
+                )
                 return None
             if sources == ["each"]:
                 section = self.section(one, file, str(one["each"]))
@@ -264,20 +387,38 @@ class Files:
         unknown = [key for key in clause if key not in CLAUSE_KEYS]
         for key in unknown:
             # A key that is no source and no known modifier is most likely a codec that does not exist.
-            self.say(file, clause.line_of(key), "clause.key", f"未知的键或写法“{key}”；已知的有：{'、'.join(sorted(CLAUSE_KEYS))}",
-                     f"unknown key or codec {key!r}; known are {', '.join(sorted(CLAUSE_KEYS))}")
+            self.say(
+                file,
+                clause.line_of(key),
+                "clause.key",
+                f"未知的键或写法“{key}”；已知的有：{'、'.join(sorted(CLAUSE_KEYS))}",
+                f"unknown key or codec {key!r}; known are {', '.join(sorted(CLAUSE_KEYS))}",
+            )
         return not unknown
 
     def _source_is_sound(self, clause: Mapping[str, Any], source: str, file: str, line: int) -> bool:
         if source == "context" and clause["context"] not in CONTEXT:
-            self.say(file, line, "clause.source", f"context应为{'、'.join(CONTEXT)}之一", f"context is one of {', '.join(CONTEXT)}")
+            self.say(
+                file,
+                line,
+                "clause.source",
+                f"context应为{'、'.join(CONTEXT)}之一",
+                f"context is one of {', '.join(CONTEXT)}",
+            )
             return False
         if source == "derive":
             of = clause.get("of")
             count = len(of) if isinstance(of, list) else 1 if isinstance(of, str) else 0
-            if DERIVATIONS.get(str(clause["derive"])) != count or (clause["derive"] == "days after" and not isinstance(clause.get("days"), int)):
-                self.say(file, line, "clause.derive", f"derive应为{'、'.join(DERIVATIONS)}之一，并以of（和days）写明所用位置",
-                         f"derive is one of {', '.join(DERIVATIONS)}, with the places it takes under of (and days)")
+            if DERIVATIONS.get(str(clause["derive"])) != count or (
+                clause["derive"] == "days after" and not isinstance(clause.get("days"), int)
+            ):
+                self.say(
+                    file,
+                    line,
+                    "clause.derive",
+                    f"derive应为{'、'.join(DERIVATIONS)}之一，并以of（和days）写明所用位置",
+                    f"derive is one of {', '.join(DERIVATIONS)}, with the places it takes under of (and days)",
+                )
                 return False
         if source == "fault" and not sentences(clause["fault"]):
             self.say(file, line, "clause.fault", "fault应写明rule、zh、en", "fault needs rule, zh and en")

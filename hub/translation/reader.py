@@ -82,7 +82,17 @@ class Reading:
     taken: set[tuple[int, str | None]] = field(default_factory=set)
 
     def fault(self, error: NotValid, pointer: str, xpath: str | None, value: Any, source: str) -> None:
-        self.faults.append(Fault(error.rule, self.prefix + pointer, error.zh, error.en, xpath, None if value is None else str(value)[:200], source))
+        self.faults.append(
+            Fault(
+                error.rule,
+                self.prefix + pointer,
+                error.zh,
+                error.en,
+                xpath,
+                None if value is None else str(value)[:200],
+                source,
+            )
+        )
 
     def is_faulted(self, pointer: str) -> bool:
         return any(fault.pointer == pointer or fault.pointer.startswith(pointer + "/") for fault in self.faults)
@@ -92,9 +102,12 @@ class Reading:
 
     def offered(self) -> Mapping[str, Callable[[], Any]]:
         return {
-            "record": lambda: self.record, "message": lambda: _plain(self.base),
-            "foreign": lambda: _plain(self.instance or self.base), "others": lambda: [_plain(node) for node in self.others],
-            "context": lambda: dict(self.context), "item": lambda: self.item or {},
+            "record": lambda: self.record,
+            "message": lambda: _plain(self.base),
+            "foreign": lambda: _plain(self.instance or self.base),
+            "others": lambda: [_plain(node) for node in self.others],
+            "context": lambda: dict(self.context),
+            "item": lambda: self.item or {},
         }
 
 
@@ -180,15 +193,26 @@ class Resolver:
             if below is None:
                 if not here.content.open:
                     known = "、".join(child.name for child in here.content.children) or "—"
-                    self.say(file, line, "foreign.unknown", f"WSDL中没有“{shown}”：{here.name}之下只有{known}",
-                             f"the WSDL has no {shown!r}: below {here.name} there are {known.replace('、', ', ')}")
+                    self.say(
+                        file,
+                        line,
+                        "foreign.unknown",
+                        f"WSDL中没有“{shown}”：{here.name}之下只有{known}",
+                        f"the WSDL has no {shown!r}: below {here.name} there are {known.replace('、', ', ')}",
+                    )
                 return None
             here = below
         return here
 
     def attribute(self, element: Element | None, name: str | None, file: str, line: int, shown: str) -> None:
         if element is not None and name and name not in element.content.attributes:
-            self.say(file, line, "foreign.unknown", f"WSDL中“{element.name}”没有属性“{name}”", f"the WSDL gives {element.name!r} no attribute {name!r} ({shown})")
+            self.say(
+                file,
+                line,
+                "foreign.unknown",
+                f"WSDL中“{element.name}”没有属性“{name}”",
+                f"the WSDL gives {element.name!r} no attribute {name!r} ({shown})",
+            )
 
 
 class Reader:
@@ -208,18 +232,28 @@ class Reader:
         self._split_pairs: list[Run] = []
         self._split_after: list[Run] = []
         if mapping.split:
-            instance = self.resolve.element(base, self.split, mapping.file, mapping.split.line, mapping.split.each or "")
+            instance = self.resolve.element(
+                base, self.split, mapping.file, mapping.split.line, mapping.split.each or ""
+            )
             below = here.add(self.split, many=True, leaf=False)
             self._split_pairs, self._split_after = self._section(mapping.split, instance, below, "", False)
         for ignored in mapping.ignore:
             place, attribute = place_of(ignored)
             here.add(place, attribute).whole = attribute is None
         self.required = tuple(
-            (getter(path), pointer_of(path), *self._targets.get(path, ((), None, source, False))) for path, source in mapping.required)
+            (getter(path), pointer_of(path), *self._targets.get(path, ((), None, source, False)))
+            for path, source in mapping.required
+        )
         for path, source in mapping.required:
             if path not in self._targets:
                 file, _, line = source.rpartition(":")
-                say(file, int(line), "required.unmapped", f"必填的“{path}”没有任何行给出", f"{path!r} is required but no line gives it")
+                say(
+                    file,
+                    int(line),
+                    "required.unmapped",
+                    f"必填的“{path}”没有任何行给出",
+                    f"{path!r} is required but no line gives it",
+                )
         self._label = place_of(mapping.label)[0] if mapping.label else ()
 
     # ------------------------------------------------------------ reading
@@ -227,8 +261,15 @@ class Reader:
         """The records of a message, one for each instance that it is split into."""
         base = root.first(self.base)
         if base is None:
-            missing = Fault("field.missing", "", f"缺少{self.mapping.record}", f"{self.mapping.record} is missing",
-                            root.xpath(self.base), None, f"{self.mapping.file}:{self.mapping.line}")
+            missing = Fault(
+                "field.missing",
+                "",
+                f"缺少{self.mapping.record}",
+                f"{self.mapping.record} is missing",
+                root.xpath(self.base),
+                None,
+                f"{self.mapping.file}:{self.mapping.line}",
+            )
             return [Found({}, [missing], {}, "")]
         common = Reading(base, context)
         for run in self._pairs:
@@ -238,15 +279,35 @@ class Reader:
         instances = [node for node in base.all(self.split) if not node.nil]
         if not instances:
             shown = "/".join(self.split)
-            common.faults.append(Fault("field.missing", "/person", f"缺少{shown}：报文中没有人员", f"{shown} is missing: the message names no person",
-                                       base.xpath(self.split), None, f"{self.mapping.file}:{self.mapping.split.line if self.mapping.split else 1}"))
+            common.faults.append(
+                Fault(
+                    "field.missing",
+                    "/person",
+                    f"缺少{shown}：报文中没有人员",
+                    f"{shown} is missing: the message names no person",
+                    base.xpath(self.split),
+                    None,
+                    f"{self.mapping.file}:{self.mapping.split.line if self.mapping.split else 1}",
+                )
+            )
             return [Found({}, common.faults, {}, "")]
         found = []
         for instance in instances:
             others = [node for node in instances if node is not instance]
-            reading = Reading(base, context, copy(common.record), instance, tuple(others), list(common.faults), dict(common.blobs),
-                              carried=dict(common.carried), carried_at=set(common.carried_at), id_numbers=[],
-                              passed_over=dict(common.passed_over), taken=set(common.taken))
+            reading = Reading(
+                base,
+                context,
+                copy(common.record),
+                instance,
+                tuple(others),
+                list(common.faults),
+                dict(common.blobs),
+                carried=dict(common.carried),
+                carried_at=set(common.carried_at),
+                id_numbers=[],
+                passed_over=dict(common.passed_over),
+                taken=set(common.taken),
+            )
             for run in self._split_pairs:
                 run(instance, reading.record, reading)
             found.append(self._finish(reading, instance, others))
@@ -265,7 +326,17 @@ class Reader:
             if get(record) is ABSENT and not reading.is_faulted(pointer) and pointer not in reading.carried_at:
                 at = base if in_base else instance
                 below = (*steps, f"@{attribute}") if attribute else steps
-                reading.faults.append(Fault("field.missing", pointer, f"缺少{'/'.join(below)}", f"{'/'.join(below)} is missing", at.xpath(below), None, source))
+                reading.faults.append(
+                    Fault(
+                        "field.missing",
+                        pointer,
+                        f"缺少{'/'.join(below)}",
+                        f"{'/'.join(below)} is missing",
+                        at.xpath(below),
+                        None,
+                        source,
+                    )
+                )
         self._check_id_numbers(reading)
         for key, (node, attribute) in reading.passed_over.items():
             if key not in reading.taken:
@@ -281,10 +352,18 @@ class Reader:
         record["exchange"] = self.mapping.exchange
         record["unmapped"] = unmapped
         label = instance.first(self._label)
-        return Found(record, reading.faults, reading.blobs, label.text.strip() if label is not None else "", partial(self._locate, base, instance))
+        return Found(
+            record,
+            reading.faults,
+            reading.blobs,
+            label.text.strip() if label is not None else "",
+            partial(self._locate, base, instance),
+        )
 
     def _locate(self, base: Node, instance: Node, pointer: str) -> str | None:
-        steps, attribute, _source, in_base = self._targets.get(pointer.removeprefix("/").replace("/", "."), ((), None, "", False))
+        steps, attribute, _source, in_base = self._targets.get(
+            pointer.removeprefix("/").replace("/", "."), ((), None, "", False)
+        )
         if not steps and attribute is None:
             return None
         return (base if in_base else instance).xpath((*steps, f"@{attribute}") if attribute else steps)
@@ -293,7 +372,9 @@ class Reader:
     def _check_id_numbers(reading: Reading) -> None:
         for owner, key, pointer, xpath, source in reading.id_numbers:
             kind = owner.get("id_type")
-            if (kind is not None and kind.get("code") not in RESIDENT_DOCUMENTS) or pointer.rpartition("/")[0] + "/id_type" in reading.carried_at:
+            if (kind is not None and kind.get("code") not in RESIDENT_DOCUMENTS) or pointer.rpartition("/")[
+                0
+            ] + "/id_type" in reading.carried_at:
                 continue
             try:
                 owner[key] = IdNumber.parse(owner[key]).text
@@ -301,7 +382,9 @@ class Reader:
                 reading.faults.append(Fault(error.rule, pointer, error.zh, error.en, xpath, owner[key], source))
 
     # ------------------------------------------------------------ compiling
-    def _section(self, section: Section, base: Element | None, named: Named, prefix: str, in_base: bool) -> tuple[list[Run], list[Run]]:
+    def _section(
+        self, section: Section, base: Element | None, named: Named, prefix: str, in_base: bool
+    ) -> tuple[list[Run], list[Run]]:
         pairs: list[Run] = []
         after: list[Run] = []
         for line in section.lines:
@@ -331,7 +414,9 @@ class Reader:
         steps, _ = place_of(foreign)
         element = self.resolve.element(base, steps, line.file, line.line, foreign)
         assert line.section
-        pairs, after = self._section(line.section, element, named.add(steps, many=True, leaf=False), prefix + line.target + "[].", False)
+        pairs, after = self._section(
+            line.section, element, named.add(steps, many=True, leaf=False), prefix + line.target + "[].", False
+        )
         put, get, pointer = putter(line.target), getter(line.target), pointer_of(line.target)
         condition = self._condition(clause)
 
@@ -339,8 +424,13 @@ class Reader:
             nodes = [node for node in here.all(steps) if not node.nil]
             if not nodes or (condition and condition(reading.offered()) is not True):
                 for node in nodes:
-                    _NOTHING.left_over(node, lambda _: True, lambda at, below, text: reading.carried.__setitem__(
-                        at.xpath((below,) if below else (), top=reading.base), text))
+                    _NOTHING.left_over(
+                        node,
+                        lambda _: True,
+                        lambda at, below, text: reading.carried.__setitem__(
+                            at.xpath((below,) if below else (), top=reading.base), text
+                        ),
+                    )
                 return
             before = get(out)
             items: list[Any] = before if isinstance(before, list) else []
@@ -355,11 +445,14 @@ class Reader:
             reading.prefix, reading.item = outer, outer_item
             if items:
                 put(out, items)
+
         return run
 
     def _scalar(self, line: Line, base: Element | None, named: Named, prefix: str, in_base: bool) -> Run:
         put, pointer = putter(line.target), pointer_of(line.target)
-        ways = [way for clause in line.clauses if (way := self._way(line, clause, base, named, prefix, in_base)) is not None]
+        ways = [
+            way for clause in line.clauses if (way := self._way(line, clause, base, named, prefix, in_base)) is not None
+        ]
         if not prefix and line.target not in self._targets:
             self._targets[line.target] = ((), None, line.source, in_base)
         if len(ways) == 1:
@@ -369,6 +462,7 @@ class Reader:
                 value = only(here, out, reading, pointer)
                 if value is not ABSENT:
                     put(out, value)
+
             return run
 
         def first_of(here: Node, out: dict[str, Any], reading: Reading) -> None:
@@ -378,9 +472,12 @@ class Reader:
                     if value is not ABSENT:
                         put(out, value)
                     return
+
         return first_of
 
-    def _way(self, line: Line, clause: Clause, base: Element | None, named: Named, prefix: str, in_base: bool) -> _Way | None:
+    def _way(
+        self, line: Line, clause: Clause, base: Element | None, named: Named, prefix: str, in_base: bool
+    ) -> _Way | None:
         condition = self._condition(clause)
         if "at" in clause.keys:
             steps, attribute = place_of(str(clause.get("at")))
@@ -396,16 +493,33 @@ class Reader:
             if codec is None:
                 return None
             if codec.decode is None:
-                self._say(clause.file, clause.line, "codec.write-only", "此写法只能写出，不能读入：请放在only: out之下", "this codec only writes: put the line under only: out")
+                self._say(
+                    clause.file,
+                    clause.line,
+                    "codec.write-only",
+                    "此写法只能写出，不能读入：请放在only: out之下",
+                    "this codec only writes: put the line under only: out",
+                )
                 return None
             if codec.kind == "document":
                 return _when(condition, _document(steps, attribute, clause), steps, attribute, place)
             if many:
                 return _when(condition, _texts(steps, attribute, codec, clause), steps, attribute, place)
-            parent = base if len(steps) <= 1 else self.resolve.element(base, steps[:-1], clause.file, clause.line, str(clause.get("at")))
-            needed = element is not None and parent is not None and element.least >= 1 and attribute is None and bool(steps)
-            return _when(condition, _text(steps, attribute, codec, clause, needed, element is not None and element.nillable),
-                         steps, attribute, place)
+            parent = (
+                base
+                if len(steps) <= 1
+                else self.resolve.element(base, steps[:-1], clause.file, clause.line, str(clause.get("at")))
+            )
+            needed = (
+                element is not None and parent is not None and element.least >= 1 and attribute is None and bool(steps)
+            )
+            return _when(
+                condition,
+                _text(steps, attribute, codec, clause, needed, element is not None and element.nillable),
+                steps,
+                attribute,
+                place,
+            )
         way = self._computed(clause)
         return _when(condition, way, (), None, None) if way else None
 
@@ -425,7 +539,9 @@ class Reader:
         try:
             return compile_expression(str(clause.get(key)))
         except BadExpression as error:
-            self._say(clause.file, line_of(clause, key), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
+            self._say(
+                clause.file, line_of(clause, key), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}"
+            )
             return None
 
     def _computed(self, clause: Clause) -> _Way | None:
@@ -444,12 +560,16 @@ class Reader:
             return _expression_way(expression, clause) if expression else None
         if "derive" in keys:
             of = keys["of"] if isinstance(keys["of"], list) else [keys["of"]]
-            return _derived_way(derivation(str(keys["derive"]), tuple(str(path) for path in of), int(keys.get("days", 0))), clause)
+            return _derived_way(
+                derivation(str(keys["derive"]), tuple(str(path) for path in of), int(keys.get("days", 0))), clause
+            )
         if "others" in keys:
             steps, attribute = place_of(str(keys["others"]))
             return _others_way(steps, attribute)
         worded = sentences(keys.get("fault"))
-        return _fault_way(worded, tuple(pointer_of(str(path)) for path in keys.get("of", ())), clause) if worded else None
+        return (
+            _fault_way(worded, tuple(pointer_of(str(path)) for path in keys.get("of", ())), clause) if worded else None
+        )
 
 
 _Way = Callable[[Node, dict[str, Any], Reading, str], Any]
@@ -473,7 +593,9 @@ def _is_below(node: Node, base: Node) -> bool:
     return here is base and node is not base
 
 
-def _when(condition: Value | None, way: _Way, steps: tuple[str, ...], attribute: str | None, place: Named | None) -> _Way:
+def _when(
+    condition: Value | None, way: _Way, steps: tuple[str, ...], attribute: str | None, place: Named | None
+) -> _Way:
     """A way that is gone only where its condition holds; a text that is passed over so, by every line, is carried along."""
     if condition is None:
         return way
@@ -483,7 +605,15 @@ def _when(condition: Value | None, way: _Way, steps: tuple[str, ...], attribute:
         try:
             holds = condition(reading.offered()) is True
         except Failed as error:
-            reading.fault(NotValid("expression.failed", f"映射中的条件无法计算：{error}", f"a condition of the mapping broke: {error}"), pointer, None, None, "")
+            reading.fault(
+                NotValid(
+                    "expression.failed", f"映射中的条件无法计算：{error}", f"a condition of the mapping broke: {error}"
+                ),
+                pointer,
+                None,
+                None,
+                "",
+            )
             return ABSENT
         if holds:
             if node is not None:
@@ -494,10 +624,13 @@ def _when(condition: Value | None, way: _Way, steps: tuple[str, ...], attribute:
             if text:
                 reading.passed_over[id(node), attribute] = (node, attribute)
         return ABSENT
+
     return conditional
 
 
-def _text(steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: Clause, needed: bool, nillable: bool) -> _Way:
+def _text(
+    steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: Clause, needed: bool, nillable: bool
+) -> _Way:
     decode, source = codec.decode, clause.source
     assert decode
     parent = steps[:-1]
@@ -514,7 +647,13 @@ def _text(steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: C
                 return None
             if needed and (node is not None or here.first(parent) is not None):
                 shown = "/".join(below)
-                reading.fault(NotValid("field.missing", f"缺少{shown}", f"{shown} is missing"), pointer, here.xpath(below), None, source)
+                reading.fault(
+                    NotValid("field.missing", f"缺少{shown}", f"{shown} is missing"),
+                    pointer,
+                    here.xpath(below),
+                    None,
+                    source,
+                )
             return ABSENT
         assert node is not None
         try:
@@ -533,8 +672,11 @@ def _text(steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: C
             *parents, last = pointer.strip("/").split("/")
             for step in parents:
                 owner = owner.setdefault(step, {})
-            reading.id_numbers.append((owner, last, reading.prefix + pointer, node.xpath((f"@{attribute}",) if attribute else ()), source))
+            reading.id_numbers.append(
+                (owner, last, reading.prefix + pointer, node.xpath((f"@{attribute}",) if attribute else ()), source)
+            )
         return ABSENT if value is None or value == [] else value
+
     return way
 
 
@@ -552,7 +694,9 @@ def _texts(steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: 
             try:
                 value = decode(text)
             except NotValid as error:
-                reading.fault(error, f"{pointer}/{len(values)}", node.xpath((f"@{attribute}",) if attribute else ()), text, source)
+                reading.fault(
+                    error, f"{pointer}/{len(values)}", node.xpath((f"@{attribute}",) if attribute else ()), text, source
+                )
                 continue
             except Carried:
                 reading.carry(node, attribute, text)
@@ -561,6 +705,7 @@ def _texts(steps: tuple[str, ...], attribute: str | None, codec: Codec, clause: 
                 if one not in values:
                     values.append(one)
         return values or ABSENT
+
     return way
 
 
@@ -584,6 +729,7 @@ def _document(steps: tuple[str, ...], attribute: str | None, clause: Clause) -> 
         reading.blobs[digest] = Blob(content, media)
         out["media_type"], out["size"] = media, len(content)
         return digest
+
     return way
 
 
@@ -592,10 +738,20 @@ def _expression_way(expression: Value, clause: Clause) -> _Way:
         try:
             value = expression(reading.offered())
         except Failed as error:
-            reading.fault(NotValid("expression.failed", f"映射中的表达式无法计算：{error}", f"an expression of the mapping broke: {error}"),
-                          pointer, None, None, clause.source)
+            reading.fault(
+                NotValid(
+                    "expression.failed",
+                    f"映射中的表达式无法计算：{error}",
+                    f"an expression of the mapping broke: {error}",
+                ),
+                pointer,
+                None,
+                None,
+                clause.source,
+            )
             return ABSENT
         return ABSENT if value is None else value
+
     return way
 
 
@@ -606,20 +762,26 @@ def _derived_way(derive: Callable[[Any], Any], clause: Clause) -> _Way:
         except NotValid as error:
             reading.fault(error, pointer, None, None, clause.source)
             return ABSENT
+
     return way
 
 
 def _others_way(steps: tuple[str, ...], attribute: str | None) -> _Way:
     def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
         nodes = [node for other in reading.others for node in other.all(steps)]
-        return [text for node in nodes if (text := (node.attributes.get(attribute, "") if attribute else node.text).strip())] or ABSENT
+        return [
+            text for node in nodes if (text := (node.attributes.get(attribute, "") if attribute else node.text).strip())
+        ] or ABSENT
+
     return way
 
 
 def _fault_way(worded: tuple[str, str, str], of: tuple[str, ...], clause: Clause) -> _Way:
     """A fault of the mapping's own words; silent where what it rests on is already known to be wrong."""
+
     def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
         if not any(reading.is_faulted(at) for at in of):
             reading.fault(NotValid(*worded), pointer, here.xpath(), None, clause.source)
         return ABSENT
+
     return way

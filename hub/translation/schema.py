@@ -28,7 +28,11 @@ _BUILT_IN: dict[str, tuple[re.Pattern[str], str, str]] = {
     "decimal": (re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)"), "十进制数", "a decimal number"),
     "boolean": (re.compile(r"true|false|1|0"), "true或false", "true or false"),
     "date": (re.compile(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?"), "yyyy-MM-dd形式的日期", "a date yyyy-MM-dd"),
-    "dateTime": (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?"), "yyyy-MM-ddTHH:mm:ss形式的时间", "a time yyyy-MM-ddTHH:mm:ss"),
+    "dateTime": (
+        re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?"),
+        "yyyy-MM-ddTHH:mm:ss形式的时间",
+        "a time yyyy-MM-ddTHH:mm:ss",
+    ),
 }
 
 
@@ -49,13 +53,24 @@ class Simple:
             raise NotValid("schema.type", f"接收系统要求{built_in[1]}", f"the recipient's contract wants {built_in[2]}")
         if self.values and text not in self.values:
             listed = "、".join(self.values)
-            raise NotValid("schema.value", f"接收系统只接受：{listed}", f"the recipient's contract takes only: {', '.join(self.values)}")
+            raise NotValid(
+                "schema.value",
+                f"接收系统只接受：{listed}",
+                f"the recipient's contract takes only: {', '.join(self.values)}",
+            )
         for pattern in self.patterns:
             if not pattern.fullmatch(text):
-                raise NotValid("schema.pattern", f"接收系统要求符合格式{pattern.pattern}", f"the recipient's contract wants the pattern {pattern.pattern}")
+                raise NotValid(
+                    "schema.pattern",
+                    f"接收系统要求符合格式{pattern.pattern}",
+                    f"the recipient's contract wants the pattern {pattern.pattern}",
+                )
         if not self.shortest <= len(text) <= self.longest:
-            raise NotValid("schema.length", f"接收系统要求长度在{self.shortest}至{self.longest}之间",
-                           f"the recipient's contract wants a length from {self.shortest} to {self.longest}")
+            raise NotValid(
+                "schema.length",
+                f"接收系统要求长度在{self.shortest}至{self.longest}之间",
+                f"the recipient's contract wants a length from {self.shortest} to {self.longest}",
+            )
 
     @property
     def free(self) -> bool:
@@ -118,7 +133,12 @@ class Wsdl:
         self._elements: dict[tuple[str, str], etree._Element] = {}
         self._types: dict[tuple[str, str], etree._Element] = {}
         self._groups: dict[tuple[str, str], etree._Element] = {}
-        shelves = {"element": self._elements, "complexType": self._types, "simpleType": self._types, "group": self._groups}
+        shelves = {
+            "element": self._elements,
+            "complexType": self._types,
+            "simpleType": self._types,
+            "group": self._groups,
+        }
         for schema in self._schemas:
             target = schema.get("targetNamespace", "")
             for child in schema.iterchildren("*"):
@@ -132,7 +152,9 @@ class Wsdl:
                 continue
             path = folder / child.get("schemaLocation", "")
             if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-                self._take(etree.parse(str(path), etree.XMLParser(resolve_entities=False, no_network=True)).getroot(), folder)
+                self._take(
+                    etree.parse(str(path), etree.XMLParser(resolve_entities=False, no_network=True)).getroot(), folder
+                )
 
     # ------------------------------------------------------------ operations
     @cached_property
@@ -181,8 +203,15 @@ class Wsdl:
         if declared.get("ref"):
             ref = self._qname(declared, declared.get("ref", ""))
             declared, namespace = self._elements[ref], ref[0]
-        return Element(declared.get("name", ""), namespace, least, many, declared.get("nillable") in ("true", "1"), choice,
-                       lambda: self._content_of(declared))
+        return Element(
+            declared.get("name", ""),
+            namespace,
+            least,
+            many,
+            declared.get("nillable") in ("true", "1"),
+            choice,
+            lambda: self._content_of(declared),
+        )
 
     def _content_of(self, declared: etree._Element) -> Content:
         named = declared.get("type")
@@ -216,14 +245,26 @@ class Wsdl:
                 element.least = 0 if optional else element.least
                 content.children.append(element)
             elif kind in ("sequence", "all", "choice"):
-                self._gather(child, content, choice or kind == "choice", optional or kind == "choice" or child.get("minOccurs") == "0")
+                self._gather(
+                    child,
+                    content,
+                    choice or kind == "choice",
+                    optional or kind == "choice" or child.get("minOccurs") == "0",
+                )
             elif kind == "group" and child.get("ref"):
-                self._gather(self._groups[self._qname(child, child.get("ref", ""))], content, choice, optional or child.get("minOccurs") == "0")
+                self._gather(
+                    self._groups[self._qname(child, child.get("ref", ""))],
+                    content,
+                    choice,
+                    optional or child.get("minOccurs") == "0",
+                )
             elif kind == "any":
                 content.open = True
             elif kind == "attribute" and child.get("name"):
                 simple = self._attribute_type(child)
-                content.attributes[child.get("name", "")] = Attribute(child.get("name", ""), child.get("use") == "required", simple)
+                content.attributes[child.get("name", "")] = Attribute(
+                    child.get("name", ""), child.get("use") == "required", simple
+                )
             elif kind in ("simpleContent", "complexContent"):
                 for derived in child.iterchildren("*"):
                     if derived.get("base"):
@@ -250,9 +291,13 @@ class Wsdl:
         patterns = (re.compile(either),) if either else ()
         values = tuple(value for name, value in facets if name == "enumeration")
         lengths = {name: int(value) for name, value in facets if name in ("length", "minLength", "maxLength")}
-        return Simple(base.base, base.patterns + patterns, values or base.values,
-                      lengths.get("length", lengths.get("minLength", base.shortest)),
-                      lengths.get("length", lengths.get("maxLength", base.longest)))
+        return Simple(
+            base.base,
+            base.patterns + patterns,
+            values or base.values,
+            lengths.get("length", lengths.get("minLength", base.shortest)),
+            lengths.get("length", lengths.get("maxLength", base.longest)),
+        )
 
 
 def _facets(restriction: etree._Element) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,13 @@ def _once(section: Section, seen: dict[str, int], mapping: RecordMapping, say: S
             continue
         target = line.target.removesuffix("[]")
         if target in seen and not line.section:
-            say(line.file, line.line, "canonical.twice", f"“{target}”已由第{seen[target]}行给出", f"{target!r} is given already by line {seen[target]}")
+            say(
+                line.file,
+                line.line,
+                "canonical.twice",
+                f"“{target}”已由第{seen[target]}行给出",
+                f"{target!r} is given already by line {seen[target]}",
+            )
         seen.setdefault(target, line.line)
         if line.section:
             _once(line.section, {}, mapping, say)
@@ -41,7 +47,13 @@ def _exist(section: Section, prefix: str, schema: Schema, mapping: RecordMapping
         for path, inner in _canonical(line):
             whole = prefix + path if path != "." else prefix.rstrip(".")
             if not _has(schema, whole, schema):
-                say(line.file, line.line, "canonical.unknown", f"{mapping.exchange}的记录没有位置“{whole}”", f"a record of {mapping.exchange} has no place {whole!r}")
+                say(
+                    line.file,
+                    line.line,
+                    "canonical.unknown",
+                    f"{mapping.exchange}的记录没有位置“{whole}”",
+                    f"a record of {mapping.exchange} has no place {whole!r}",
+                )
             elif inner is not None:
                 _exist(inner, whole.removesuffix("[]") + "[].", schema, mapping, say)
 
@@ -74,11 +86,17 @@ def _has(schema: Schema, path: str, root: Schema) -> bool:
         name = step.removesuffix("[]")
         parts = _alternatives(here, root)
         below: list[Schema] = [one["properties"][name] for one in parts if name in one.get("properties", {})]
-        if not any("properties" in one for one in parts) and all(one.get("type", "object") == "object" for one in parts):
+        if not any("properties" in one for one in parts) and all(
+            one.get("type", "object") == "object" for one in parts
+        ):
             return True  # an object of which the schema says nothing more
         if not below:
             return False
-        here = [item for one in _alternatives(below, root) if (item := one.get("items")) is not None] if step.endswith("[]") else below
+        here = (
+            [item for one in _alternatives(below, root) if (item := one.get("items")) is not None]
+            if step.endswith("[]")
+            else below
+        )
         if not here:
             return False
     return True
@@ -93,7 +111,11 @@ def _alternatives(schemas: list[Schema], root: Schema) -> list[Schema]:
         if "$ref" in one:
             target: Any = root if str(one["$ref"]).startswith("#") else None
             for step in str(one["$ref"]).removeprefix("#").strip("/").split("/") if target is not None else ():
-                target = target.get(step.replace("~1", "/").replace("~0", "~")) if step and isinstance(target, Mapping) else target
+                target = (
+                    target.get(step.replace("~1", "/").replace("~0", "~"))
+                    if step and isinstance(target, Mapping)
+                    else target
+                )
             pending.append(target if isinstance(target, Mapping) else {})
             continue
         parts = [part for key in ("allOf", "anyOf", "oneOf") for part in one.get(key, ())]
@@ -107,12 +129,26 @@ def covers_required(mapping: RecordMapping, schema: Schema | None, say: Say) -> 
     """What the exchange's schema requires is given by some line of a mapping that reads."""
     if schema is None:
         return
-    given = {line.target.removesuffix("[]") for section in (mapping.section, mapping.split) if section for line in section.lines if line.direction != "out"}
+    given = {
+        line.target.removesuffix("[]")
+        for section in (mapping.section, mapping.split)
+        if section
+        for line in section.lines
+        if line.direction != "out"
+    }
     for path in _required(schema, "", schema):
         if path in ("exchange", "unmapped"):
             continue
-        if not any(target == path or target.startswith(path + ".") or path.startswith(target + ".") for target in given):
-            say(mapping.file, mapping.line, "required.unmapped", f"{mapping.exchange}要求“{path}”，但没有任何行给出", f"{mapping.exchange} requires {path!r}, but no line gives it")
+        if not any(
+            target == path or target.startswith(path + ".") or path.startswith(target + ".") for target in given
+        ):
+            say(
+                mapping.file,
+                mapping.line,
+                "required.unmapped",
+                f"{mapping.exchange}要求“{path}”，但没有任何行给出",
+                f"{mapping.exchange} requires {path!r}, but no line gives it",
+            )
 
 
 def _required(schema: Schema, prefix: str, root: Schema) -> Iterator[str]:

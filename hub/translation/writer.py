@@ -108,16 +108,29 @@ class Writer:
         base.needed = True
         self._section(mapping.section, base)
         if mapping.split and mapping.split.each:
-            instance = self._down(base, path_of(mapping.split.each), mapping.file, mapping.split.line, mapping.split.each)
+            instance = self._down(
+                base, path_of(mapping.split.each), mapping.file, mapping.split.line, mapping.split.each
+            )
             self._section(mapping.split, instance)
         self._finish(root)
         # where a mapping goes both ways, what it only derives when reading need not be there when writing
-        told = {line.target for part in (mapping.section, mapping.split) if part for line in part.lines if line.direction == "both"}
-        self.required = tuple((getter(path), pointer_of(path), source) for path, source in mapping.required
-                              if mapping.direction == "out" or path in told)
+        told = {
+            line.target
+            for part in (mapping.section, mapping.split)
+            if part
+            for line in part.lines
+            if line.direction == "both"
+        }
+        self.required = tuple(
+            (getter(path), pointer_of(path), source)
+            for path, source in mapping.required
+            if mapping.direction == "out" or path in told
+        )
 
     # ------------------------------------------------------------ writing
-    def write(self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies) -> tuple[str, list[Fault]]:
+    def write(
+        self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
+    ) -> tuple[str, list[Fault]]:
         """The foreign record, and every fault that keeps it from being one."""
         writing = Writing(record, context, agencies)
         piece = self._element(self._root, record, writing, ())
@@ -125,7 +138,9 @@ class Writer:
         faulted = {fault.pointer for fault in faults}
         for get, pointer, source in self.required:
             if get(record) is ABSENT and pointer not in faulted:
-                faults.append(Fault("field.missing", pointer, f"缺少{pointer}", f"{pointer} is missing", None, None, source))
+                faults.append(
+                    Fault("field.missing", pointer, f"缺少{pointer}", f"{pointer} is missing", None, None, source)
+                )
         return piece.xml or "", faults
 
     def _element(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...]) -> _Piece:
@@ -147,7 +162,11 @@ class Writer:
                 content, alive = _escape(text), alive or mine
         parts: list[str] = []
         for child in place.children:
-            pieces = self._repeated(child, here, writing, path) if child.each else [self._element(child, here, writing, path)]
+            pieces = (
+                self._repeated(child, here, writing, path)
+                if child.each
+                else [self._element(child, here, writing, path)]
+            )
             for piece in pieces:
                 if piece.xml is not None:
                     parts.append(piece.xml)
@@ -182,27 +201,49 @@ class Writer:
             items = [items]
         most = place.element.most if place.element else UNBOUNDED
         if len(items) > most:
-            wrong = Fault("list.too-many", writing.pointer + place.each_pointer, f"接收系统的“{place.name}”至多{most}项，记录中有{len(items)}项",
-                          f"the recipient's contract takes at most {most} of {place.name}, the record has {len(items)}",
-                          "/" + "/".join((*path, place.name)), len(items), place.source)
+            wrong = Fault(
+                "list.too-many",
+                writing.pointer + place.each_pointer,
+                f"接收系统的“{place.name}”至多{most}项，记录中有{len(items)}项",
+                f"the recipient's contract takes at most {most} of {place.name}, the record has {len(items)}",
+                "/" + "/".join((*path, place.name)),
+                len(items),
+                place.source,
+            )
             return [_Piece(None, True, [wrong])]
         if not items and place.needed:
             return [_Piece(None, False, [self._missing(place, writing, (*path, place.name))])]
         outer = (writing.pointer, writing.item, writing.position)
         pieces: list[_Piece] = []
         for position, item in enumerate(items, 1):
-            writing.pointer, writing.item, writing.position = f"{outer[0]}{place.each_pointer}/{position - 1}", item, position
+            writing.pointer, writing.item, writing.position = (
+                f"{outer[0]}{place.each_pointer}/{position - 1}",
+                item,
+                position,
+            )
             shown = (*path, place.name)
             piece = self._element(_one(place), item, writing, path)
             if len(items) > 1:
                 indexed = f"/{'/'.join(shown)}"
-                piece.faults = [Fault(f.rule, f.pointer, f.zh, f.en, f"{indexed}[{position}]{(f.xpath or '').removeprefix(indexed)}", f.value, f.source)
-                                for f in piece.faults]
+                piece.faults = [
+                    Fault(
+                        f.rule,
+                        f.pointer,
+                        f.zh,
+                        f.en,
+                        f"{indexed}[{position}]{(f.xpath or '').removeprefix(indexed)}",
+                        f.value,
+                        f.source,
+                    )
+                    for f in piece.faults
+                ]
             pieces.append(piece)
         writing.pointer, writing.item, writing.position = outer
         return pieces
 
-    def _value(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...], faults: list[Fault]) -> tuple[str | None, bool]:
+    def _value(
+        self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...], faults: list[Fault]
+    ) -> tuple[str | None, bool]:
         """The text of a place (None: no way yields one), and whether it comes from the record."""
         xpath = "/" + "/".join(path)
         for way in place.ways:
@@ -216,7 +257,11 @@ class Writer:
                     continue
                 text = way.encode(value, writing)
                 if _FORBIDDEN.search(text):
-                    raise NotValid("text.control-character", "含有XML不允许的控制字符", "it holds control characters that XML cannot carry")
+                    raise NotValid(
+                        "text.control-character",
+                        "含有XML不允许的控制字符",
+                        "it holds control characters that XML cannot carry",
+                    )
                 if place.simple is not None and not text.startswith("urn:sha256:"):
                     place.simple.check(text)
             except NotValid as error:
@@ -224,8 +269,17 @@ class Writer:
                 faults.append(Fault(error.rule, pointer, error.zh, error.en, xpath, shown, way.clause.source))
                 return None, True
             except Failed as error:
-                faults.append(Fault("expression.failed", pointer, f"映射中的表达式无法计算：{error}", f"an expression of the mapping broke: {error}",
-                                    xpath, None, way.clause.source))
+                faults.append(
+                    Fault(
+                        "expression.failed",
+                        pointer,
+                        f"映射中的表达式无法计算：{error}",
+                        f"an expression of the mapping broke: {error}",
+                        xpath,
+                        None,
+                        way.clause.source,
+                    )
+                )
                 return None, True
             if text:
                 return text, not way.constant
@@ -238,11 +292,22 @@ class Writer:
         shown = "/".join(path)
         for way in place.ways:
             if (worded := sentences(way.clause.get("missing"))) is not None:
-                return Fault(worded[0], writing.pointer + way.pointer, worded[1], worded[2], f"/{shown}", None, way.clause.source)
-        pointer = next((writing.pointer + way.pointer for way in place.ways if way.pointer), writing.pointer + place.each_pointer)
+                return Fault(
+                    worded[0], writing.pointer + way.pointer, worded[1], worded[2], f"/{shown}", None, way.clause.source
+                )
+        pointer = next(
+            (writing.pointer + way.pointer for way in place.ways if way.pointer), writing.pointer + place.each_pointer
+        )
         source = place.ways[0].clause.source if place.ways else place.source
-        return Fault("field.missing", pointer, f"接收系统要求{shown}，记录中没有{pointer or '对应内容'}",
-                     f"the recipient's contract requires {shown}, the record has no {pointer or 'value for it'}", f"/{shown}", None, source)
+        return Fault(
+            "field.missing",
+            pointer,
+            f"接收系统要求{shown}，记录中没有{pointer or '对应内容'}",
+            f"the recipient's contract requires {shown}, the record has no {pointer or 'value for it'}",
+            f"/{shown}",
+            None,
+            source,
+        )
 
     # ------------------------------------------------------------ compiling
     def _down(self, place: _Place, steps: tuple[str, ...], file: str, line: int, shown: str) -> _Place:
@@ -264,7 +329,9 @@ class Writer:
                 if line.section:
                     self._list(line, line.target, str(line.clauses[0].get("each")), base)
                 else:
-                    self._put(base, line.target, line, [w for c in line.clauses if (w := self._way(line, c)) is not None])
+                    self._put(
+                        base, line.target, line, [w for c in line.clauses if (w := self._way(line, c)) is not None]
+                    )
             elif line.section:
                 self._list(line, str(line.clauses[0].get("at")), line.target, base)
             elif line.target.endswith("[]"):
@@ -272,7 +339,9 @@ class Writer:
             else:
                 clause = line.clauses[0]
                 way = self._way(line, clause, line.target)
-                self._put(base, str(clause.get("at")), line, [] if way is None else [way])  # a wrong codec leaves the place named
+                self._put(
+                    base, str(clause.get("at")), line, [] if way is None else [way]
+                )  # a wrong codec leaves the place named
 
     def _list(self, line: Line, foreign: str, canonical: str, base: _Place) -> None:
         place = self._repeat(line, foreign, canonical, base)
@@ -282,14 +351,24 @@ class Writer:
     def _repeat(self, line: Line, foreign: str, canonical: str, base: _Place) -> _Place | None:
         steps, _ = place_of(foreign)
         if not steps:
-            self._say(line.file, line.line, "mapping.shape", "列表须对应一个重复的元素", "a list needs an element that is repeated")
+            self._say(
+                line.file,
+                line.line,
+                "mapping.shape",
+                "列表须对应一个重复的元素",
+                "a list needs an element that is repeated",
+            )
             return None
         parent = self._down(base, steps[:-1], line.file, line.line, foreign)
         if parent.child(steps[-1]) is not None:
             self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
             return None
         place = self._down(parent, steps[-1:], line.file, line.line, foreign)
-        place.each, place.each_pointer, place.source = getter(canonical), pointer_of(canonical.removesuffix("[]")), line.source
+        place.each, place.each_pointer, place.source = (
+            getter(canonical),
+            pointer_of(canonical.removesuffix("[]")),
+            line.source,
+        )
         return place
 
     def _texts(self, line: Line, base: _Place) -> None:
@@ -297,7 +376,13 @@ class Writer:
         foreign = str(clause.get("at"))
         steps, attribute = place_of(foreign)
         if attribute or len(steps) == 0:
-            self._say(line.file, line.line, "mapping.shape", "逐项对应的列表须是重复的元素", "a list of texts needs an element that is repeated")
+            self._say(
+                line.file,
+                line.line,
+                "mapping.shape",
+                "逐项对应的列表须是重复的元素",
+                "a list of texts needs an element that is repeated",
+            )
             return
         place = self._repeat(line, foreign, line.target, base)
         way = self._way(line, clause, ".")
@@ -307,8 +392,13 @@ class Writer:
 
     def _put(self, base: _Place, foreign: str, line: Line, ways: list[_Way]) -> None:
         steps, attribute = place_of(foreign)
-        several = [way for way in ways if any(step.endswith("[]") for step in str(way.clause.get("from") or "").split(".")) and "list" not in way.clause.keys
-                   and "derive" not in way.clause.keys]
+        several = [
+            way
+            for way in ways
+            if any(step.endswith("[]") for step in str(way.clause.get("from") or "").split("."))
+            and "list" not in way.clause.keys
+            and "derive" not in way.clause.keys
+        ]
         if several and line.direction == "out":
             way = several[0]
             head, _, rest = str(way.clause.get("from")).partition("[]")
@@ -316,7 +406,9 @@ class Writer:
             if place is not None:
                 get = getter(rest.strip(".") or ".")
                 pointer = pointer_of(rest.strip(".")) if rest.strip(".") else ""
-                place.ways = (_Way(lambda here, writing: get(here), way.encode, way.condition, pointer, way.clause, False),)
+                place.ways = (
+                    _Way(lambda here, writing: get(here), way.encode, way.condition, pointer, way.clause, False),
+                )
                 place.simple = place.element.content.simple if place.element else None
             return
         place = self._down(base, steps, line.file, line.line, foreign)
@@ -324,16 +416,33 @@ class Writer:
             self.resolve.attribute(place.element, attribute, line.file, line.line, foreign)
             known = place.element.content.attributes.get(attribute) if place.element else None
             if any(one.name == attribute for one in place.attributes):
-                self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
+                self._say(
+                    line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice"
+                )
                 return
-            place.attributes.append(_Place(attribute, attribute, None, known.simple if known else None, bool(known and known.required),
-                                           tuple(ways), source=line.source))
+            place.attributes.append(
+                _Place(
+                    attribute,
+                    attribute,
+                    None,
+                    known.simple if known else None,
+                    bool(known and known.required),
+                    tuple(ways),
+                    source=line.source,
+                )
+            )
             return
         if place.ways:
             self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
             return
         if place.element is not None and place.element.content.simple is None:
-            self._say(line.file, line.line, "foreign.not-text", f"“{foreign}”含有下级元素，不能写文字", f"{foreign!r} has elements below it and takes no text")
+            self._say(
+                line.file,
+                line.line,
+                "foreign.not-text",
+                f"“{foreign}”含有下级元素，不能写文字",
+                f"{foreign!r} has elements below it and takes no text",
+            )
             return
         place.ways = tuple(ways)
         place.source = place.source if place.each else line.source
@@ -352,33 +461,57 @@ class Writer:
                 continue
             place.tag = prefixes[place.element.namespace] + place.name
             element = place.element
-            place.children = sorted((child for child in place.children), key=lambda child: element.rank(child.name) if child.element else 0)
+            place.children = sorted(
+                (child for child in place.children), key=lambda child: element.rank(child.name) if child.element else 0
+            )
             for child in place.children:
                 if child.element is not None:
                     child.needed = child.element.least >= 1
-            self._nil = self._nil or any(child.element is not None and child.element.nillable for child in place.children)
+            self._nil = self._nil or any(
+                child.element is not None and child.element.nillable for child in place.children
+            )
             written = {child.name for child in place.children}
             for required in element.content.children:
-                if required.least >= 1 and required.name not in written and required.name not in self.mapping.left_to_connector:
+                if (
+                    required.least >= 1
+                    and required.name not in written
+                    and required.name not in self.mapping.left_to_connector
+                ):
                     file, _, line = place.source.rpartition(":")
-                    self._say(file, int(line), "foreign.not-covered", f"WSDL要求“{element.name}/{required.name}”，但没有任何行写出",
-                              f"the WSDL requires {element.name}/{required.name}, but no line writes it")
+                    self._say(
+                        file,
+                        int(line),
+                        "foreign.not-covered",
+                        f"WSDL要求“{element.name}/{required.name}”，但没有任何行写出",
+                        f"the WSDL requires {element.name}/{required.name}, but no line writes it",
+                    )
             present = {attribute.name for attribute in place.attributes}
             for attribute in element.content.attributes.values():
                 if attribute.required and attribute.name not in present:
                     file, _, line = place.source.rpartition(":")
-                    self._say(file, int(line), "foreign.not-covered", f"WSDL要求“{element.name}/@{attribute.name}”，但没有任何行写出",
-                              f"the WSDL requires {element.name}/@{attribute.name}, but no line writes it")
-        declared = "".join(f' xmlns{":" + prefix[:-1] if prefix else ""}="{namespace}"' for namespace, prefix in prefixes.items() if namespace)
+                    self._say(
+                        file,
+                        int(line),
+                        "foreign.not-covered",
+                        f"WSDL要求“{element.name}/@{attribute.name}”，但没有任何行写出",
+                        f"the WSDL requires {element.name}/@{attribute.name}, but no line writes it",
+                    )
+        declared = "".join(
+            f' xmlns{":" + prefix[:-1] if prefix else ""}="{namespace}"'
+            for namespace, prefix in prefixes.items()
+            if namespace
+        )
         if self._nil:
             declared += f' xmlns:xsi="{XSI}"'
         self._declared = declared
 
-    def text(self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies) -> tuple[bytes, list[Fault]]:
+    def text(
+        self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
+    ) -> tuple[bytes, list[Fault]]:
         """The record as UTF-8 bytes without declaration, its namespaces declared on the root."""
         xml, faults = self.write(record, context, agencies)
         head = f"<{self._root.tag}"
-        return (head + self._declared + xml[len(head):]).encode("utf-8", "replace"), faults
+        return (head + self._declared + xml[len(head) :]).encode("utf-8", "replace"), faults
 
     # ------------------------------------------------------------ values
     def _way(self, line: Line, clause: Clause, canonical: str | None = None) -> _Way | None:
@@ -397,17 +530,36 @@ class Writer:
                 condition = compile_expression(str(clause.get("when")))
             expression = compile_expression(str(clause.get("compute"))) if "compute" in clause.keys else None
         except BadExpression as error:
-            self._say(clause.file, line_of(clause, "when" if "when" in clause.keys else "compute"), "expression.bad", f"表达式有误：{error}", f"bad expression: {error}")
+            self._say(
+                clause.file,
+                line_of(clause, "when" if "when" in clause.keys else "compute"),
+                "expression.bad",
+                f"表达式有误：{error}",
+                f"bad expression: {error}",
+            )
             return None
         encode = _encoder(codec, clause)
         if canonical is not None or "from" in clause.keys:
             path = canonical if canonical is not None else str(clause.get("from"))
             get = getter(path)
-            return _Way(lambda here, writing: get(here), _kept(encode, clause, path, codec), condition, pointer_of(path), clause, False)
+            return _Way(
+                lambda here, writing: get(here),
+                _kept(encode, clause, path, codec),
+                condition,
+                pointer_of(path),
+                clause,
+                False,
+            )
         return self._computed(clause, codec, encode, condition, expression)
 
     @staticmethod
-    def _computed(clause: Clause, codec: Codec, encode: Callable[[Any, Writing], str], condition: Value | None, expression: Value | None) -> _Way | None:
+    def _computed(
+        clause: Clause,
+        codec: Codec,
+        encode: Callable[[Any, Writing], str],
+        condition: Value | None,
+        expression: Value | None,
+    ) -> _Way | None:
         keys = clause.keys
         if "value" in keys:
             text = str(keys["value"])
@@ -418,20 +570,25 @@ class Writer:
         if "position" in keys:
             return _Way(lambda here, writing: str(writing.position), encode, condition, "", clause, True)
         if expression is not None:
+
             def compute(here: Any, writing: Writing) -> Any:
                 value = expression(writing.offered())
                 return ABSENT if value is None else value
+
             return _Way(compute, encode, condition, "", clause, False)
         if "derive" in keys:
             of = [str(path) for path in (keys["of"] if isinstance(keys["of"], list) else [keys["of"]])]
             derive = derivation(str(keys["derive"]), tuple(of), int(keys.get("days", 0)))
-            return _Way(lambda here, writing: derive(writing.record), encode, condition, pointer_of(of[0]), clause, False)
+            return _Way(
+                lambda here, writing: derive(writing.record), encode, condition, pointer_of(of[0]), clause, False
+            )
         worded = sentences(keys.get("fault"))
         if worded is None:
             return None
 
         def fault(here: Any, writing: Writing) -> Any:
             raise NotValid(*worded)
+
         return _Way(fault, encode, condition, "", clause, False)
 
 
@@ -441,10 +598,13 @@ def _encoder(codec: Codec, clause: Clause) -> Callable[[Any, Writing], str]:
 
     def write(value: Any, writing: Writing) -> str:
         return encode(value, writing.agencies)
+
     return write
 
 
-def _kept(encode: Callable[[Any, Writing], str], clause: Clause, path: str, codec: Codec) -> Callable[[Any, Writing], str]:
+def _kept(
+    encode: Callable[[Any, Writing], str], clause: Clause, path: str, codec: Codec
+) -> Callable[[Any, Writing], str]:
     """Case numbers go out as they were written, where that is still the same case; ID numbers are checked first."""
     if clause.get("as_written"):
         get = getter(str(clause.get("as_written")))
@@ -455,6 +615,7 @@ def _kept(encode: Callable[[Any, Writing], str], clause: Clause, path: str, code
                 return written if isinstance(written, str) and CaseNumber.parse(written).text == normal else normal
             except NotValid:
                 return normal
+
         return write_as_written
     if codec.kind != "id-number":
         return encode
@@ -466,11 +627,25 @@ def _kept(encode: Callable[[Any, Writing], str], clause: Clause, path: str, code
             return text
         IdNumber.parse(text)
         return encode(text, writing)
+
     return write_checked
 
 
 def _one(place: _Place) -> _Place:
-    return _Place(place.name, place.tag, place.element, place.simple, True, place.ways, place.attributes, place.children, None, "", place.absent, place.source)
+    return _Place(
+        place.name,
+        place.tag,
+        place.element,
+        place.simple,
+        True,
+        place.ways,
+        place.attributes,
+        place.children,
+        None,
+        "",
+        place.absent,
+        place.source,
+    )
 
 
 def _walk(place: _Place) -> Iterator[_Place]:

@@ -25,12 +25,20 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
 @pytest.fixture
 def calm(county: County) -> Iterator[County]:
     """The shared county with no fault armed and nothing under way that could meet one, before and after."""
+
     def clear() -> None:
         for program in county.systems.values():
             program.control("DELETE", "faults")
         county.systems["rest"].control("POST", "policy", {"receipt": "accept", "reason": None})
-        until("nothing is under way", lambda: county.rows(
-            "SELECT count(*) FROM delivery WHERE status IN ('ready', 'released', 'attempting', 'submitted')") == [(0,)])
+        until(
+            "nothing is under way",
+            lambda: (
+                county.rows(
+                    "SELECT count(*) FROM delivery WHERE status IN ('ready', 'released', 'attempting', 'submitted')"
+                )
+                == [(0,)]
+            ),
+        )
 
     clear()
     yield county

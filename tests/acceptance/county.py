@@ -29,8 +29,13 @@ from tests.services.guard import MARK, sweep
 T = TypeVar("T")
 
 #: Which agency each legacy system belongs to, and the user name that its callers present.
-SYSTEMS = {"court": ("court.370826", "ws-court"), "prison": ("prison.370800", "sfj370826"), "police": ("police.370826", "sfj370826"),
-           "city": ("bureau.370826", "ws370826"), "rest": ("bureau.370828", "hub")}
+SYSTEMS = {
+    "court": ("court.370826", "ws-court"),
+    "prison": ("prison.370800", "sfj370826"),
+    "police": ("police.370826", "sfj370826"),
+    "city": ("bureau.370826", "ws370826"),
+    "rest": ("bureau.370828", "hub"),
+}
 WEBHOOK_SECRET = "whsec_c2FudG9uZy1jb3VudHktd2ViaG9vay1zZWNyZXQ="
 PATIENCE = 60.0  # seconds until a condition that does not come true is given up
 HUB = Path(sys.executable).with_name("hub")
@@ -48,9 +53,13 @@ def until(what: str, look: Callable[[], T], patience: float = PATIENCE) -> T:
     return seen
 
 
-def run_hub(*arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run_hub(
+    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
     """`hub …` as an administrator types it."""
-    return subprocess.run([str(HUB), *arguments], capture_output=True, text=True, env=dict(env), cwd=cwd, timeout=timeout, check=False)
+    return subprocess.run(
+        [str(HUB), *arguments], capture_output=True, text=True, env=dict(env), cwd=cwd, timeout=timeout, check=False
+    )
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -67,8 +76,15 @@ def copy_of_mappings(folder: Path) -> Path:
 class County:
     """A hub that serves, with the legacy systems beside it. Everything lies in `folder`; `close()` ends every process."""
 
-    def __init__(self, folder: Path, systems: Iterable[str] = tuple(SYSTEMS), *, commands: Mapping[str, list[str]] | None = None,
-                 options: Mapping[str, str] | None = None, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        systems: Iterable[str] = tuple(SYSTEMS),
+        *,
+        commands: Mapping[str, list[str]] | None = None,
+        options: Mapping[str, str] | None = None,
+        **settings: str,
+    ) -> None:
         self.folder = folder
         self.config = copy_of_mappings(folder)
         (self.config / "delivery.yaml").write_text(SCHEDULE)
@@ -82,7 +98,9 @@ class County:
         try:
             self.credentials = self._issue()
             for system in systems:
-                self._bring(system, (commands or {}).get(system, simulator_command(system)), (options or {}).get(system, ""))
+                self._bring(
+                    system, (commands or {}).get(system, simulator_command(system)), (options or {}).get(system, "")
+                )
             self._tell_addresses()
             self.start()
         except BaseException:
@@ -93,7 +111,9 @@ class County:
     def start(self) -> None:
         """`hub serve`, until it says that it listens."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([str(HUB), "serve"], stdout=subprocess.PIPE, stderr=log, text=True, env=self.env, cwd=self.folder)
+            self.process = subprocess.Popen(
+                [str(HUB), "serve"], stdout=subprocess.PIPE, stderr=log, text=True, env=self.env, cwd=self.folder
+            )
         alarm = threading.Timer(PATIENCE, self.process.kill)
         alarm.start()
         try:
@@ -131,7 +151,9 @@ class County:
         hub = build(load(self.env))
         issued = {}
         for agency in hub.agencies:
-            issued[agency.id] = credentials.issue(hub, agency.id, **({"soap_user": f"ws-{agency.kind}"} if agency.speaks else {}))
+            issued[agency.id] = credentials.issue(
+                hub, agency.id, **({"soap_user": f"ws-{agency.kind}"} if agency.speaks else {})
+            )
         hub.database.close()
         return issued
 
@@ -140,15 +162,24 @@ class County:
         issued = self.credentials[agency]
         soap = system in ("court", "prison")
         self.systems[system] = Program(
-            command, agency, self.folder / system, user=user, password=WEBHOOK_SECRET if system == "rest" else f"通行证-{system}",
-            hub=self.url, hub_user=issued["soap_user" if soap else "client_id"], hub_password=issued["soap_password" if soap else "client_secret"],
-            **({"set": options} if options else {}))
+            command,
+            agency,
+            self.folder / system,
+            user=user,
+            password=WEBHOOK_SECRET if system == "rest" else f"通行证-{system}",
+            hub=self.url,
+            hub_user=issued["soap_user" if soap else "client_id"],
+            hub_password=issued["soap_password" if soap else "client_secret"],
+            **({"set": options} if options else {}),
+        )
 
     def _tell_addresses(self) -> None:
         hub = build(load(self.env))
         with hub.store.begin() as unit:
             for program in self.systems.values():
-                unit.set_override(program.agency, program.url, program.options["user"], hub.seal.seal(program.options["password"]))
+                unit.set_override(
+                    program.agency, program.url, program.options["user"], hub.seal.seal(program.options["password"])
+                )
         hub.database.close()
 
     # ------------------------------------------------------------ looking and acting
@@ -181,7 +212,9 @@ class County:
         return found
 
     def person(self, agency: str, id_number: str) -> str:
-        found = self.client(agency).request("POST", "/v1/persons/search", json={"id_number": id_number}).expect()["items"]
+        found = (
+            self.client(agency).request("POST", "/v1/persons/search", json={"id_number": id_number}).expect()["items"]
+        )
         assert len(found) == 1, found
         return str(found[0]["person"])
 
@@ -194,15 +227,28 @@ class County:
 
     def settled(self, agency: str, transfer: str, recipient: str, *status: str) -> dict[str, Any]:
         """Wait until a delivery is in one of these states."""
+
         def there() -> dict[str, Any] | None:
             found = self.delivery(agency, transfer, recipient)
-            assert found["status"] in status or found["status"] in ("waiting", "ready", "released", "attempting", "submitted", "delivered"), found
+            assert found["status"] in status or found["status"] in (
+                "waiting",
+                "ready",
+                "released",
+                "attempting",
+                "submitted",
+                "delivered",
+            ), found
             return found if found["status"] in status else None
+
         return until(f"{recipient}: {' or '.join(status)}", there)
 
     def told(self, agency: str, transfer: str, language: str = "zh") -> list[str]:
         """The timeline of a transfer in words."""
-        items = self.client(agency).request("GET", f"/v1/transfers/{transfer}/timeline", headers={"Accept-Language": language}).expect()["items"]
+        items = (
+            self.client(agency)
+            .request("GET", f"/v1/transfers/{transfer}/timeline", headers={"Accept-Language": language})
+            .expect()["items"]
+        )
         return [str(item["text"]) for item in items]
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -212,7 +258,10 @@ class County:
 
     def soap(self, agency: str, body: bytes, **headers: str) -> requests.Response:
         """Bytes as they are to the hub's service for a legacy sender."""
-        named = {"Content-Type": "text/xml; charset=utf-8", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        named = {
+            "Content-Type": "text/xml; charset=utf-8",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         with requests.Session() as session:
             session.trust_env = False
             return session.post(f"{self.url}/soap/{agency}", data=body, headers=named, timeout=60)

@@ -40,9 +40,16 @@ REACHED = [
     ("admission.documents-forwarded", MA, REST_BUREAU, "procuratorate.370828", "to", "delivered"),
     ("admission.parole-handover", ZHOU, PRISON, CITY_BUREAU, "to", "accepted"),
     ("admission.parole-handover", ZHOU, PRISON, "procuratorate.370826", "copy", "delivered"),
-    *[("admission.registration", person, CITY_BUREAU, recipient, role, status) for person in (ZHOU, SUN) for recipient, role, status in (
-        ("office.370826108", "to", "accepted"), ("station.370826108", "copy", "delivered"),
-        ("township.370826108", "copy", "delivered"), ("village.370826108201", "copy", "delivered"))],
+    *[
+        ("admission.registration", person, CITY_BUREAU, recipient, role, status)
+        for person in (ZHOU, SUN)
+        for recipient, role, status in (
+            ("office.370826108", "to", "accepted"),
+            ("station.370826108", "copy", "delivered"),
+            ("township.370826108", "copy", "delivered"),
+            ("village.370826108201", "copy", "delivered"),
+        )
+    ],
     ("admission.report-in", ZHOU, CITY_BUREAU, PRISON, "to", "delivered"),
     ("admission.report-in", SUN, CITY_BUREAU, COURT, "to", "delivered"),
     ("admission.report-in", MA, REST_BUREAU, COURT, "to", "delivered"),
@@ -72,8 +79,14 @@ class Demo:
 
     def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start `hub demo` and do not wait for it."""
-        process = subprocess.Popen([str(HUB), "demo", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder,
-                                   env={**self.env, **environment})
+        process = subprocess.Popen(
+            [str(HUB), "demo", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env={**self.env, **environment},
+        )
         self._begun.append(process)
         return process
 
@@ -81,7 +94,9 @@ class Demo:
         """What `hub demo` prints; it must end well."""
         process = self.begin(*arguments)
         out, err = process.communicate(timeout=240)
-        assert process.returncode == 0, f"hub demo {' '.join(arguments)} ended with {process.returncode}:\n{out[-2000:]}\n{err[-4000:]}"
+        assert process.returncode == 0, (
+            f"hub demo {' '.join(arguments)} ended with {process.returncode}:\n{out[-2000:]}\n{err[-4000:]}"
+        )
         return out
 
     def run(self, *arguments: str) -> Ending:
@@ -111,7 +126,11 @@ class Demo:
 
     def handed_over(self, system: str) -> list[dict[str, Any]]:
         """The records that a system took, or took again."""
-        return [entry for entry in self.journal(system) if entry["operation"] in HANDED_OVER and entry["outcome"] in ("accepted", "duplicate")]
+        return [
+            entry
+            for entry in self.journal(system)
+            if entry["operation"] in HANDED_OVER and entry["outcome"] in ("accepted", "duplicate")
+        ]
 
     def running(self) -> list[list[str]]:
         """The processes that run for this demo."""
@@ -149,7 +168,10 @@ EVENTS = 95
 def assert_ends_as_it_must(ending: Ending, demo: Demo) -> None:
     """The story's ending, and that nobody got anything twice. What is unknown to the hub is allowed for the court alone,
     whose contract has no message id: then the reply is listed, everything behind it waits, and nothing is repeated."""
-    assert {p["name"]: (p["holder"], p["since"][:10], [(h["holder"], h["exchange"]) for h in p["history"]]) for p in ending["persons"]} == PERSONS
+    assert {
+        p["name"]: (p["holder"], p["since"][:10], [(h["holder"], h["exchange"]) for h in p["history"]])
+        for p in ending["persons"]
+    } == PERSONS
     assert all(p["in_transit"] is None and p["dispute"] is None for p in ending["persons"])
     assert ending["refused"] == 1
 
@@ -160,13 +182,17 @@ def assert_ends_as_it_must(ending: Ending, demo: Demo) -> None:
     unknown = sum(count for line, count in differing.items() if line[5] == "unknown")
     assert unknown <= 1  # the case waits behind it
     assert unknown or not differing
-    assert Counter((o["exchange"], o["name"], o["sender"], o["recipient"], o["status"]) for o in ending["open"]) == Counter(
-        {(line[0], line[1], line[2], line[3], line[5]): count for line, count in differing.items()})
+    assert Counter(
+        (o["exchange"], o["name"], o["sender"], o["recipient"], o["status"]) for o in ending["open"]
+    ) == Counter({(line[0], line[1], line[2], line[3], line[5]): count for line, count in differing.items()})
 
     for system in SYSTEMS:
         taken = [entry for entry in demo.handed_over(system) if entry["outcome"] == "accepted"]
         if system == "court":
-            said = [(entry["record"]["notice_id"], entry["record"]["reply_kind"], entry["record"]["text"]) for entry in taken]
+            said = [
+                (entry["record"]["notice_id"], entry["record"]["reply_kind"], entry["record"]["text"])
+                for entry in taken
+            ]
             assert len(set(said)) == len(said), "the court has a reply twice"
             # every reply that the hub calls delivered is there, and at most the one that it calls unknown beside them
             sure = sum(1 for line in reached if line[3] == COURT and line[5] == "delivered")

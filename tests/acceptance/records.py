@@ -46,10 +46,12 @@ class Defendant:
     def xml(self) -> str:
         identity = f"<IdType>居民身份证</IdType><IdNumber>{self.number}</IdNumber>" if self.number else ""
         born = f"{self.number[6:10]}-{self.number[10:12]}-{self.number[12:14]}" if self.number else "1985-09-17"
-        return (f"<Defendant><Name>{escape(self.name)}</Name><Sex>{self.sex}</Sex>{identity}<BirthDate>{born}</BirthDate>"
-                f'<Nation>汉族</Nation><Domicile code="{self.place[:6]}">{self.address}</Domicile>'
-                f'<Residence code="{self.place}">{self.address}</Residence><Penalties><Penalty><Crime>危险驾驶罪</Crime><Kind>拘役</Kind>'
-                f"<TermMonths>2</TermMonths><ProbationMonths>{self.probation}</ProbationMonths><Fine>5000.00</Fine></Penalty></Penalties>{self.more}</Defendant>")
+        return (
+            f"<Defendant><Name>{escape(self.name)}</Name><Sex>{self.sex}</Sex>{identity}<BirthDate>{born}</BirthDate>"
+            f'<Nation>汉族</Nation><Domicile code="{self.place[:6]}">{self.address}</Domicile>'
+            f'<Residence code="{self.place}">{self.address}</Residence><Penalties><Penalty><Crime>危险驾驶罪</Crime><Kind>拘役</Kind>'
+            f"<TermMonths>2</TermMonths><ProbationMonths>{self.probation}</ProbationMonths><Fine>5000.00</Fine></Penalty></Penalties>{self.more}</Defendant>"
+        )
 
 
 def jinxiang(name: str = MA, number: str | None = None) -> Defendant:
@@ -61,28 +63,48 @@ def case_number() -> str:
     return f"（2021）鲁0826刑初{unique()}号"
 
 
-def notice(defendants: Sequence[Defendant], *, key: str | None = None, case: str | None = None, effective: str | None = "2021-03-12T00:00:00",
-           kind: str = "Documents", documents: Sequence[tuple[str, str, str]] = (("刑事判决书", "判决书", PDF),), more: str = "") -> str:
+def notice(
+    defendants: Sequence[Defendant],
+    *,
+    key: str | None = None,
+    case: str | None = None,
+    effective: str | None = "2021-03-12T00:00:00",
+    kind: str = "Documents",
+    documents: Sequence[tuple[str, str, str]] = (("刑事判决书", "判决书", PDF),),
+    more: str = "",
+) -> str:
     """`SubmitExecution` as the court's system writes it into its body."""
     date = f"<EffectiveDate>{effective}</EffectiveDate>" if effective else '<EffectiveDate xsi:nil="true"/>'
-    papers = "".join(f"<Document><Title>{title}</Title><Kind>{sort}</Kind><Content>{content}</Content></Document>" for title, sort, content in documents)
-    return (f'<SubmitExecution xmlns="http://tempuri.org/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><execution>'
-            f"<NoticeId>{key or f'N-{unique()}'}</NoticeId><NoticeType>{kind}</NoticeType><CourtCode>370826</CourtCode>"
-            f"<CaseNumber>{case or case_number()}</CaseNumber><JudgmentDate>2021-03-01T09:30:00</JudgmentDate>{date}"
-            f"<Defendants>{''.join(one.xml() for one in defendants)}</Defendants><Documents>{papers}</Documents>{more}</execution></SubmitExecution>")
+    papers = "".join(
+        f"<Document><Title>{title}</Title><Kind>{sort}</Kind><Content>{content}</Content></Document>"
+        for title, sort, content in documents
+    )
+    return (
+        f'<SubmitExecution xmlns="http://tempuri.org/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><execution>'
+        f"<NoticeId>{key or f'N-{unique()}'}</NoticeId><NoticeType>{kind}</NoticeType><CourtCode>370826</CourtCode>"
+        f"<CaseNumber>{case or case_number()}</CaseNumber><JudgmentDate>2021-03-01T09:30:00</JudgmentDate>{date}"
+        f"<Defendants>{''.join(one.xml() for one in defendants)}</Defendants><Documents>{papers}</Documents>{more}</execution></SubmitExecution>"
+    )
 
 
 def envelope(body: str, user: str, password: str) -> str:
     """A SOAP 1.1 envelope of the court, credentials in its header."""
-    return (f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>'
-            f'<AuthHeader xmlns="http://tempuri.org/"><UserName>{user}</UserName><Password>{password}</Password></AuthHeader></soap:Header>'
-            f"<soap:Body>{body}</soap:Body></soap:Envelope>")
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>'
+        f'<AuthHeader xmlns="http://tempuri.org/"><UserName>{user}</UserName><Password>{password}</Password></AuthHeader></soap:Header>'
+        f"<soap:Body>{body}</soap:Body></soap:Envelope>"
+    )
 
 
 def handover(*, key: str | None = None, number: str | None = None, name: str = ZHOU, **fields: str) -> str:
     """A prison's record of a parolee (`JSJZ`), declaration and all. `fields`: other values of its elements, by tag."""
-    values = {"LSH": key or f"JNJY{unique():08d}", "GMSFHM": number or id_number(born="19790214"), "XM": name,
-              "JSCDS": f"(2012)济刑执字第{unique()}号", **fields}
+    values = {
+        "LSH": key or f"JNJY{unique():08d}",
+        "GMSFHM": number or id_number(born="19790214"),
+        "XM": name,
+        "JSCDS": f"(2012)济刑执字第{unique()}号",
+        **fields,
+    }
     values.setdefault("CSRQ", values["GMSFHM"][6:14] if len(values["GMSFHM"]) == 18 else "19790214")
     text = sample_prison_record()
     for tag, value in values.items():

@@ -51,7 +51,10 @@ def test_one_agency_is_shown_without_its_secrets(typed: County) -> None:
     assert shown["reach"][0]["url"] == typed.systems["court"].url
     assert "receipt" in shown["reach"][0]["carries"]
     words = typed.hub("agency", "show", "court.370826").stdout
-    for secret in (typed.systems["court"].options["password"], *(typed.credentials["court.370826"][name] for name in ("client_secret", "soap_password"))):
+    for secret in (
+        typed.systems["court"].options["password"],
+        *(typed.credentials["court.370826"][name] for name in ("client_secret", "soap_password")),
+    ):
         assert secret not in words
         assert secret not in json.dumps(shown, ensure_ascii=False)
 
@@ -76,15 +79,28 @@ def test_a_running_hub_uses_what_was_set_from_its_next_call(typed: County) -> No
     old = typed.systems["rest"]
     secret = "whsec_bmV1ZXItd2ViaG9vay1zZWNyZXQtMTIzNDU2"
     issued = typed.credentials["bureau.370828"]
-    moved = Program(simulator_command("rest"), "bureau.370828", typed.folder / "rest-moved", user="hub", password=secret, hub=typed.url,
-                    hub_user=issued["client_id"], hub_password=issued["client_secret"])
+    moved = Program(
+        simulator_command("rest"),
+        "bureau.370828",
+        typed.folder / "rest-moved",
+        user="hub",
+        password=secret,
+        hub=typed.url,
+        hub_user=issued["client_id"],
+        hub_password=issued["client_secret"],
+    )
     typed.systems["rest-moved"] = moved
     done = typed.hub("agency", "set", "bureau.370828", "--url", moved.url, "--password", secret, "--lang", "en")
     assert done.stdout.strip() == "bureau.370828 is changed", done.stderr
     assert secret not in done.stdout + done.stderr
     who = jinxiang("何某")
     assert typed.systems["court"].send(notice([who]))["answer"]["success"]
-    until("it came to the new address", lambda: [one for one in moved.journal() if one["outcome"] == "accepted" and (who.number or "") in one["request"]])
+    until(
+        "it came to the new address",
+        lambda: [
+            one for one in moved.journal() if one["outcome"] == "accepted" and (who.number or "") in one["request"]
+        ],
+    )
     assert not [one for one in old.journal() if (who.number or "") in one["request"]]
     assert secret.encode() not in (typed.folder / "var" / "hub.sqlite").read_bytes()
 
@@ -98,24 +114,34 @@ def test_a_replaced_credential_ends_the_old_one(typed: County) -> None:
     assert _token(typed, first["client_id"], first["client_secret"]) == 401
     with requests.Session() as session:
         session.trust_env = False
-        form = {"grant_type": "client_credentials", "client_id": second["client_id"], "client_secret": second["client_secret"]}
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": second["client_id"],
+            "client_secret": second["client_secret"],
+        }
         token = session.post(f"{typed.url}/oauth/token", data=form, timeout=30).json()["access_token"]
         bearer = {"Authorization": f"Bearer {token}"}
         assert session.get(f"{typed.url}/v1/inbox", headers=bearer, timeout=30).status_code == 200
         third = typed.hub("agency", "credential", "procuratorate.370826")
         assert "client_secret: " in third.stdout
         assert "请妥善保存，仅显示这一次" in third.stdout
-        assert session.get(f"{typed.url}/v1/inbox", headers=bearer, timeout=30).status_code == 401, "its token ended with it"
+        assert session.get(f"{typed.url}/v1/inbox", headers=bearer, timeout=30).status_code == 401, (
+            "its token ended with it"
+        )
 
 
 def test_a_soap_senders_user_and_password_are_what_its_envelope_already_carries(typed: County) -> None:
     court = typed.systems["court"]
-    issued = typed.hub_json("agency", "credential", "court.370826", "--soap-user", "旧用户", "--soap-password", "口令 & <旧>")
+    issued = typed.hub_json(
+        "agency", "credential", "court.370826", "--soap-user", "旧用户", "--soap-password", "口令 & <旧>"
+    )
     assert (issued["soap_user"], issued["soap_password"]) == ("旧用户", "口令 & <旧>")
     refused = court.send(notice([Defendant()]))["answer"]
     assert "用户名或密码不正确" in refused["error"]
     old = typed.credentials["court.370826"]
-    typed.hub_json("agency", "credential", "court.370826", "--soap-user", old["soap_user"], "--soap-password", old["soap_password"])
+    typed.hub_json(
+        "agency", "credential", "court.370826", "--soap-user", old["soap_user"], "--soap-password", old["soap_password"]
+    )
     assert court.send(notice([Defendant()]))["answer"]["success"]
 
 
@@ -137,16 +163,30 @@ def test_transfers_are_listed_shown_and_sent_again(typed: County) -> None:
     assert again.returncode == 1
     assert "370830" in again.stderr
     assert "Traceback" not in again.stderr
-    sent = next(one for one in typed.hub_json("transfer", "list", "--agency", "bureau.370828")["items"] if one["label"] == "韩某")
-    typed.systems["rest-moved" if "rest-moved" in typed.systems else "rest"].control("POST", "policy", {"receipt": "none", "reason": None})
+    sent = next(
+        one
+        for one in typed.hub_json("transfer", "list", "--agency", "bureau.370828")["items"]
+        if one["label"] == "韩某"
+    )
+    typed.systems["rest-moved" if "rest-moved" in typed.systems else "rest"].control(
+        "POST", "policy", {"receipt": "none", "reason": None}
+    )
     assert typed.hub("transfer", "show", "trf_none").returncode == 1
     assert typed.hub("transfer", "redeliver", sent["id"], "--recipient", "police.370826").returncode == 1
 
 
 def test_every_command_of_the_readme_exists() -> None:
     env = {"PATH": "/usr/bin:/bin"}
-    said = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md", "docs/connect-an-agency.md"))
-    commands = {tuple(found.split()) for found in re.findall(r"(?<![\w./-])(?:\.venv/bin/)?hub ((?:agency|transfer) [a-z]+|serve|check|demo)\b", said)}
+    said = "\n".join(
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("README.md", "README.zh-CN.md", "docs/connect-an-agency.md")
+    )
+    commands = {
+        tuple(found.split())
+        for found in re.findall(
+            r"(?<![\w./-])(?:\.venv/bin/)?hub ((?:agency|transfer) [a-z]+|serve|check|demo)\b", said
+        )
+    }
     assert {("agency", "set"), ("agency", "credential"), ("transfer", "redeliver"), ("check",), ("serve",)} <= commands
     for command in sorted(commands):
         done = run_hub(*command, "--help", env=env)
@@ -154,6 +194,9 @@ def test_every_command_of_the_readme_exists() -> None:
         assert done.stdout.startswith(f"Usage: hub {' '.join(command)}")
     top = run_hub("--help", env=env).stdout
     assert all(f"  {name} " in top for name in ("agency", "check", "demo", "serve", "transfer"))
-    for group, names in {"agency": ("list", "show", "set", "credential"), "transfer": ("list", "show", "redeliver")}.items():
+    for group, names in {
+        "agency": ("list", "show", "set", "credential"),
+        "transfer": ("list", "show", "redeliver"),
+    }.items():
         for name in names:
             assert "--json" in run_hub(group, name, "--help", env=env).stdout

@@ -53,11 +53,18 @@ def test_city_another_login_kills_the_ticket_and_the_hub_logs_in_anew(calm: Coun
     calm.settled(COURT, sent(calm, Defendant()), CITY, "accepted")
     before = after(calm, "city")
     md5 = hashlib.md5(city.options["password"].encode()).hexdigest()
-    login = (f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:login xmlns:c="http://sqjz.jining.example/ws"><c:account>ws370826</c:account>'
-             f"<c:md5Password>{md5}</c:md5Password></c:login></s:Body></s:Envelope>")
+    login = (
+        f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:login xmlns:c="http://sqjz.jining.example/ws"><c:account>ws370826</c:account>'
+        f"<c:md5Password>{md5}</c:md5Password></c:login></s:Body></s:Envelope>"
+    )
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.post(city.url, data=login.encode(), headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}, timeout=30)
+        answer = session.post(
+            city.url,
+            data=login.encode(),
+            headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'},
+            timeout=30,
+        )
     assert "<ticket>" in answer.text
     transfer = sent(calm, Defendant())
     calm.settled(COURT, transfer, CITY, "accepted")
@@ -65,7 +72,9 @@ def test_city_another_login_kills_the_ticket_and_the_hub_logs_in_anew(calm: Coun
     assert [one["operation"] for one in since].count("login") == 2, "somebody else's, then the hub's"
     assert [one.get("code") for one in since].count(401) >= 1
     assert all(one["status"] == 200 for one in since), "the trouble is a code in a 200 answer"
-    assert [one["outcome"] for one in entries(calm, "city", transfer, CITY) if one["operation"] == "submit"] == ["accepted"]
+    assert [one["outcome"] for one in entries(calm, "city", transfer, CITY) if one["operation"] == "submit"] == [
+        "accepted"
+    ]
 
 
 def test_city_an_expired_ticket_is_renewed(calm: County) -> None:
@@ -73,7 +82,11 @@ def test_city_an_expired_ticket_is_renewed(calm: County) -> None:
     calm.systems["city"].arm("expire", operation="submit")
     calm.settled(COURT, sent(calm, Defendant()), CITY, "accepted")
     since = calm.systems["city"].journal()[before:]
-    assert [(one["operation"], one.get("code")) for one in since if one["operation"] in ("login", "submit")] == [("submit", 401), ("login", 0), ("submit", 0)]
+    assert [(one["operation"], one.get("code")) for one in since if one["operation"] in ("login", "submit")] == [
+        ("submit", 401),
+        ("login", 0),
+        ("submit", 0),
+    ]
 
 
 def test_city_busy_is_tried_again_until_it_is_not(calm: County) -> None:
@@ -128,9 +141,22 @@ def test_city_status_1_is_a_return_with_its_reason_and_the_court_hears_it(calm: 
     calm.systems["city"].arm("refuse", reason="不属本辖区", sfzh=who.number)
     done = calm.settled(COURT, sent(calm, who), CITY, "returned")
     assert done["receipt"]["reason"] == "不属本辖区"
-    reply = until("the court has the reply", lambda: next(
-        (one["record"] for one in calm.systems["court"].journal() if one["operation"] == "ReceiveReply" and (who.number or "") in one["request"]), None))
-    assert (reply["reply_kind"], reply["agency"], reply["text"]) == ("退回", "微山县司法局", f"孙某甲({who.number})：退回，理由：不属本辖区")
+    reply = until(
+        "the court has the reply",
+        lambda: next(
+            (
+                one["record"]
+                for one in calm.systems["court"].journal()
+                if one["operation"] == "ReceiveReply" and (who.number or "") in one["request"]
+            ),
+            None,
+        ),
+    )
+    assert (reply["reply_kind"], reply["agency"], reply["text"]) == (
+        "退回",
+        "微山县司法局",
+        f"孙某甲({who.number})：退回，理由：不属本辖区",
+    )
 
 
 @pytest.mark.parametrize("fault", ["down", "half", "lost-answer", "html", "http-500"])
@@ -147,9 +173,19 @@ def test_city_gets_terms_offences_and_places_as_it_wants_them(calm: County) -> N
     number = id_number(born="19790214")
     transfer = handed_over(calm, number)
     calm.settled(PRISON, transfer, CITY, "accepted")
-    request = next(one["request"] for one in entries(calm, "city", transfer, CITY, PRISON) if one["operation"] == "submit")
-    for expected in ("<zyfz>盗窃罪、故意伤害罪</zyfz>", "<ypxq>5年6月</ypxq>", "<xb>男</xb>", "<csny>1979-02-14</csny>", "<jzlb>03</jzlb>",
-                     "<pjjg>济宁市中级人民法院</pjjg>", "<fromUnit>370800</fromUnit>", "<sfsbm>370826000001</sfsbm>"):
+    request = next(
+        one["request"] for one in entries(calm, "city", transfer, CITY, PRISON) if one["operation"] == "submit"
+    )
+    for expected in (
+        "<zyfz>盗窃罪、故意伤害罪</zyfz>",
+        "<ypxq>5年6月</ypxq>",
+        "<xb>男</xb>",
+        "<csny>1979-02-14</csny>",
+        "<jzlb>03</jzlb>",
+        "<pjjg>济宁市中级人民法院</pjjg>",
+        "<fromUnit>370800</fromUnit>",
+        "<sfsbm>370826000001</sfsbm>",
+    ):
         assert expected in request
     record = calm.transfer(PRISON, transfer)["record"]
     assert record["sentence"]["offences"] == ["盗窃罪", "故意伤害罪"]
@@ -182,7 +218,17 @@ def test_police_a_replayed_nonce_or_a_busy_hour_is_tried_again(calm: County, cod
 def test_police_a_clock_or_password_that_is_wrong_waits_for_an_administrator(calm: County, code: str) -> None:
     calm.systems["police"].arm("code", code=code)
     transfer = sent(calm, Defendant())
-    held = until("it waits", lambda: next((d for d in [calm.delivery(COURT, transfer, POLICE)] if d["due_at"] and d["attempts"] and d["attempts"][0]["outcome"]), None))
+    held = until(
+        "it waits",
+        lambda: next(
+            (
+                d
+                for d in [calm.delivery(COURT, transfer, POLICE)]
+                if d["due_at"] and d["attempts"] and d["attempts"][0]["outcome"]
+            ),
+            None,
+        ),
+    )
     assert (held["status"], held["attempts"][0]["outcome"], held["attempts"][0]["code"]) == ("ready", "later", code)
     calm.client(COURT).request("POST", f"/v1/transfers/{transfer}/redelivery", json={"recipient": POLICE}).expect()
     calm.settled(COURT, transfer, POLICE, "accepted")
@@ -195,7 +241,9 @@ def test_police_another_content_under_one_id_is_parked_for_a_person(calm: County
     assert "XXID重复且内容不一致" in held["reason"]["message"]
     calm.client(COURT).request("POST", f"/v1/transfers/{transfer}/redelivery", json={"recipient": POLICE}).expect()
     done = calm.settled(COURT, transfer, POLICE, "accepted")
-    assert len({one["message_id"] for one in done["renditions"]}) == 2, "its old outcome is known, so it is a new message"
+    assert len({one["message_id"] for one in done["renditions"]}) == 2, (
+        "its old outcome is known, so it is a new message"
+    )
 
 
 def test_police_the_same_id_again_gets_the_first_acceptance_again(calm: County) -> None:
@@ -221,8 +269,12 @@ def test_court_calls_in_either_version_and_the_action_is_checked(calm: County) -
         answer = calm.soap(COURT, whole.encode(), SOAPAction=action)
         assert answer.status_code == 500, action
         assert "faultstring" in answer.text
-    newer = whole.replace("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope").encode()
-    wrong = calm.soap(COURT, newer, Content_Type='application/soap+xml; charset=utf-8; action="http://tempuri.org/Other"')
+    newer = whole.replace(
+        "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"
+    ).encode()
+    wrong = calm.soap(
+        COURT, newer, Content_Type='application/soap+xml; charset=utf-8; action="http://tempuri.org/Other"'
+    )
     assert wrong.status_code == 400
     assert wrong.headers["Content-Type"].startswith("application/soap+xml")
     assert calm.rows(taken) == before
@@ -234,8 +286,17 @@ def test_court_a_reply_of_unknown_outcome_is_a_persons_decision(calm: County, fa
     court.arm(fault, operation="ReceiveReply")
     transfer = sent(calm, who)
     calm.settled(COURT, transfer, REST, "accepted")
-    back = until("the receipt is on its way", lambda: next((one for one in calm.transfers(COURT, person=calm.person(COURT, who.number or ""))
-                                                          if one["exchange"] == "receipt" and one["deliveries"][0]["status"] == "unknown"), None))
+    back = until(
+        "the receipt is on its way",
+        lambda: next(
+            (
+                one
+                for one in calm.transfers(COURT, person=calm.person(COURT, who.number or ""))
+                if one["exchange"] == "receipt" and one["deliveries"][0]["status"] == "unknown"
+            ),
+            None,
+        ),
+    )
     called = [one for one in court.journal() if (who.number or "") in one["request"]]
     assert len(called) == 1
     assert any("结果不明" in line or "不知道对方是否收到" in line for line in calm.told(REST, back["id"]))
@@ -250,8 +311,17 @@ def test_prison_busy_is_tried_again_with_the_same_number(calm: County) -> None:
     prison.arm("busy", times=2)
     transfer = handed_over(calm, number)
     calm.settled(PRISON, transfer, CITY, "accepted")
-    answered = until("the prison has its receipt", lambda: next(
-        (one for one in prison.journal() if one["outcome"] == "accepted" and one["record"].get("id_number") == number), None))
+    answered = until(
+        "the prison has its receipt",
+        lambda: next(
+            (
+                one
+                for one in prison.journal()
+                if one["outcome"] == "accepted" and one["record"].get("id_number") == number
+            ),
+            None,
+        ),
+    )
     assert answered["record"]["result"] == "1"
     assert [one["code"] for one in prison.journal() if one["outcome"] == "busy"][-2:] == ["E099", "E099"]
     person = calm.person(PRISON, number)
@@ -264,8 +334,21 @@ def test_prison_a_lost_answer_is_asked_for_under_the_same_number(calm: County) -
     prison, number = calm.systems["prison"], id_number(born="19790214")
     prison.arm("lost-answer")
     handed_over(calm, number)
-    seen = until("the prison has it again", lambda: found if len(found := [
-        one for one in prison.journal() if one["operation"] == "sendData" and one["record"].get("id_number") == number]) == 2 else None)
+    seen = until(
+        "the prison has it again",
+        lambda: (
+            found
+            if len(
+                found := [
+                    one
+                    for one in prison.journal()
+                    if one["operation"] == "sendData" and one["record"].get("id_number") == number
+                ]
+            )
+            == 2
+            else None
+        ),
+    )
     assert [one["outcome"] for one in seen] == ["accepted", "duplicate"]
     assert len({(one["key"], one["digest"]) for one in seen}) == 1
 
@@ -285,13 +368,25 @@ def test_prison_writes_as_axis_does_in_any_encoding(calm: County, encoding: str,
 
 def test_prison_hands_an_escorted_person_over_and_the_bureaus_receipt_moves_responsibility(calm: County) -> None:
     number = id_number(born="19790214")
-    text = handover(number=number, name="徐某").replace("<YWLX>JSJZ<", "<YWLX>ZYJW<").replace("JSCDS>", "JDSWH>").replace(
-        "</CLLB>", "</CLLB><BQZL><CL><XH>1</XH><MC>诊断书.pdf</MC><NR>JVBERi0xLjQKJcfsj6IK</NR></CL></BQZL>")
+    text = (
+        handover(number=number, name="徐某")
+        .replace("<YWLX>JSJZ<", "<YWLX>ZYJW<")
+        .replace("JSCDS>", "JDSWH>")
+        .replace("</CLLB>", "</CLLB><BQZL><CL><XH>1</XH><MC>诊断书.pdf</MC><NR>JVBERi0xLjQKJcfsj6IK</NR></CL></BQZL>")
+    )
     answer = calm.systems["prison"].send(text, business_type="ZYJW")["answer"]
     assert answer["code"] == "0", answer
     person = calm.person(PRISON, number)
-    moved = until("the bureau answers", lambda: found if (found := calm.get(PRISON, f"/v1/persons/{person}/responsibility"))["holder"] == CITY else None)
-    assert [(one["holder"], one["cause"]["exchange"]) for one in moved["history"]] == [(PRISON, "admission.escort"), (CITY, "admission.escort")]
+    moved = until(
+        "the bureau answers",
+        lambda: (
+            found if (found := calm.get(PRISON, f"/v1/persons/{person}/responsibility"))["holder"] == CITY else None
+        ),
+    )
+    assert [(one["holder"], one["cause"]["exchange"]) for one in moved["history"]] == [
+        (PRISON, "admission.escort"),
+        (CITY, "admission.escort"),
+    ]
     assert moved["history"][1]["cause"]["receipt"]
 
 

@@ -53,10 +53,15 @@ def _resumed(demo: Demo, died: int | None) -> Survived:
 
 
 @pytest.fixture(scope="module")
-def survived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[object, Future[Survived]]]:
+def survived(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[object, Future[Survived]]]:
     """Every kill that the chosen tests ask for, under way in the background."""
-    wanted = [item.callspec.params["died"] for item in request.session.items  # type: ignore[attr-defined]
-              if item.fspath == request.node.fspath and "died" in getattr(getattr(item, "callspec", None), "params", {})]
+    wanted = [
+        item.callspec.params["died"]
+        for item in request.session.items  # type: ignore[attr-defined]
+        if item.fspath == request.node.fspath and "died" in getattr(getattr(item, "callspec", None), "params", {})
+    ]
     demos: list[Demo] = []
     with ThreadPoolExecutor(AT_ONCE) as workers:
         futures: dict[object, Future[Survived]] = {}
@@ -77,14 +82,18 @@ def _check(one: Survived) -> None:
 
 
 @pytest.mark.parametrize("died", POINTS)
-def test_the_story_ends_the_same_after_a_kill_at_a_named_point(survived: dict[object, Future[Survived]], died: str) -> None:
+def test_the_story_ends_the_same_after_a_kill_at_a_named_point(
+    survived: dict[object, Future[Survived]], died: str
+) -> None:
     one = survived[died].result()
     assert one.died == -signal.SIGKILL
     _check(one)
 
 
 @pytest.mark.parametrize("died", MOMENTS)
-def test_the_story_ends_the_same_after_a_kill_at_any_moment(survived: dict[object, Future[Survived]], died: int) -> None:
+def test_the_story_ends_the_same_after_a_kill_at_any_moment(
+    survived: dict[object, Future[Survived]], died: int
+) -> None:
     one = survived[died].result()
     assert one.died == -signal.SIGKILL, "the story was over before the moment came"
     _check(one)
@@ -93,7 +102,9 @@ def test_the_story_ends_the_same_after_a_kill_at_any_moment(survived: dict[objec
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
 @pytest.mark.parametrize("point", ["intake.after-commit", "receipt.after-commit"])
-def test_the_story_ends_the_same_after_a_kill_on_postgresql_and_rabbitmq(tmp_path: Path, postgres_url: str, rabbitmq_url: str, point: str) -> None:
+def test_the_story_ends_the_same_after_a_kill_on_postgresql_and_rabbitmq(
+    tmp_path: Path, postgres_url: str, rabbitmq_url: str, point: str
+) -> None:
     """Points at which nobody holds a lease that another process would have to wait for; tests/faults has the others."""
     demo = Demo(tmp_path, HUB_DATABASE_URL=postgres_url, HUB_BROKER_URL=rabbitmq_url)
     try:
@@ -112,15 +123,20 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 def _court_answers_slowly(demo: Demo) -> None:
     """As soon as the court's system is up: it takes each reply and does not come to answer it."""
     port = until("the court's system runs", lambda: demo.state().get("actors", {}).get("court", {}).get("port"))
-    requests.post(f"http://127.0.0.1:{port}/_sim/faults", json={"fault": "slow", "seconds": 600, "times": 1, "operation": "ReceiveReply"},
-                  timeout=10).raise_for_status()
+    requests.post(
+        f"http://127.0.0.1:{port}/_sim/faults",
+        json={"fault": "slow", "seconds": 600, "times": 1, "operation": "ReceiveReply"},
+        timeout=10,
+    ).raise_for_status()
 
 
 def test_a_reply_to_the_court_that_was_cut_off_is_unknown_and_never_repeated(demo: Demo) -> None:
     process = demo.begin("--json")
     _court_answers_slowly(demo)
     journal = demo.stage / "agencies" / "court" / "journal.jsonl"
-    assert demo.kill_when(process, lambda: journal.exists() and journal.stat().st_size > 0), "the court was never called"
+    assert demo.kill_when(process, lambda: journal.exists() and journal.stat().st_size > 0), (
+        "the court was never called"
+    )
     ending = demo.run("--resume")
     assert_ends_as_it_must(ending, demo)
     listed = [one for one in ending["open"] if one["status"] == "unknown"]

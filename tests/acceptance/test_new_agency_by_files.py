@@ -28,12 +28,26 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
         _write_files(county.config)
         checked = county.hub("check", str(county.config))
         assert checked.returncode == 0, checked.stdout
-        platform = Program(simulator_command("police"), f"police.{YUTAI}", folder / "yutai", user="sfj370827", password="通行证-鱼台")
+        platform = Program(
+            simulator_command("police"), f"police.{YUTAI}", folder / "yutai", user="sfj370827", password="通行证-鱼台"
+        )
         county.systems["yutai"] = platform
-        done = county.hub("agency", "set", f"police.{YUTAI}", "--url", platform.url, "--user", "sfj370827", "--password", "通行证-鱼台")
+        done = county.hub(
+            "agency",
+            "set",
+            f"police.{YUTAI}",
+            "--url",
+            platform.url,
+            "--user",
+            "sfj370827",
+            "--password",
+            "通行证-鱼台",
+        )
         assert done.returncode == 0, done.stderr
         county.credentials[f"bureau.{YUTAI}"] = county.hub_json("agency", "credential", f"bureau.{YUTAI}")
-        county.credentials[f"court.{YUTAI}"] = county.hub_json("agency", "credential", f"court.{YUTAI}", "--soap-user", "yt", "--soap-password", "鱼台")
+        county.credentials[f"court.{YUTAI}"] = county.hub_json(
+            "agency", "credential", f"court.{YUTAI}", "--soap-user", "yt", "--soap-password", "鱼台"
+        )
         county.start()
         yield county
     finally:
@@ -43,26 +57,46 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
 def _write_files(config: Path) -> None:
     agencies, dialects = config / "agencies", config / "dialects"
     for kind, name, reach in (
-        ("bureau", "鱼台县司法局", "  - {transport: inbox}\n"), ("procuratorate", "鱼台县人民检察院", "  - {transport: inbox}\n"),
-        ("police", "鱼台县公安局", '  - {transport: soap, dialect: yutai-police, url: "http://127.0.0.1:1/jzxt/v2", user: sfj370827}\n'),
+        ("bureau", "鱼台县司法局", "  - {transport: inbox}\n"),
+        ("procuratorate", "鱼台县人民检察院", "  - {transport: inbox}\n"),
+        (
+            "police",
+            "鱼台县公安局",
+            '  - {transport: soap, dialect: yutai-police, url: "http://127.0.0.1:1/jzxt/v2", user: sfj370827}\n',
+        ),
         ("court", "鱼台县人民法院", "  - {transport: inbox}\n"),
     ):
         speaks = "speaks: court\n" if kind == "court" else ""
-        (agencies / f"{kind}.{YUTAI}.yaml").write_text(f"id: {kind}.{YUTAI}\nzh: {name}\nen: Yutai {kind}\n{speaks}reach:\n{reach}", encoding="utf-8")
+        (agencies / f"{kind}.{YUTAI}.yaml").write_text(
+            f"id: {kind}.{YUTAI}\nzh: {name}\nen: Yutai {kind}\n{speaks}reach:\n{reach}", encoding="utf-8"
+        )
     new = dialects / "yutai-police"
     shutil.copytree(dialects / "police", new)
     for path in new.glob("*.yaml"):
-        text = path.read_text(encoding="utf-8").replace("dialect: police", "dialect: yutai-police").replace("zh: 警务综合平台", "zh: 鱼台警务平台")
+        text = (
+            path.read_text(encoding="utf-8")
+            .replace("dialect: police", "dialect: yutai-police")
+            .replace("zh: 警务综合平台", "zh: 鱼台警务平台")
+        )
         path.write_text(text.replace("police-correction-categories", "yutai-categories"), encoding="utf-8")
     (config / "codelists" / "yutai-categories.yaml").write_text(
         'name: yutai-categories\nzh: 鱼台警务平台矫正类别\ncodes:\n  "4": public-surveillance\n  "3": probation\n  "2": parole\n  "1": temporary-execution\n',
-        encoding="utf-8")
+        encoding="utf-8",
+    )
 
 
 def _sent_by_yutai(county: County, who: Defendant) -> dict[str, object]:
     """The court of the new county sends a notice over the contract that the old one speaks, as a client of its own."""
-    program = Program(simulator_command("court"), f"court.{YUTAI}", county.folder / f"court-{who.number}", user="x", password="x", hub=county.url,
-                      hub_user="yt", hub_password="鱼台")
+    program = Program(
+        simulator_command("court"),
+        f"court.{YUTAI}",
+        county.folder / f"court-{who.number}",
+        user="x",
+        password="x",
+        hub=county.url,
+        hub_user="yt",
+        hub_password="鱼台",
+    )
     try:
         text = notice([who], case="（2021）鲁0827刑初1号").replace("<CourtCode>370826<", f"<CourtCode>{YUTAI}<")
         answer: dict[str, object] = program.send(text)["answer"]
@@ -76,21 +110,36 @@ def test_a_new_county_and_its_own_dialect_are_served_by_files_alone(grown: Count
     answer = _sent_by_yutai(grown, who)
     assert answer["success"], answer
     platform = grown.systems["yutai"]
-    entry = until("the new police platform has it", lambda: next((one for one in platform.journal() if one["outcome"] == "accepted"), None))
+    entry = until(
+        "the new police platform has it",
+        lambda: next((one for one in platform.journal() if one["outcome"] == "accepted"), None),
+    )
     assert entry["record"]["name"] == "沈某"
     assert "<JZLBDM>3</JZLBDM>" in entry["request"], "its own code list was used"
     assert f"<PJJGDM>{YUTAI}</PJJGDM>" in entry["request"]
     item = next(grown.client(f"bureau.{YUTAI}").waiting())
     assert item["record"]["person"]["id_number"] == who.number
     grown.client(f"bureau.{YUTAI}").receipt(item["delivery"], "accepted").expect()
-    found = next(one for one in grown.hub_json("transfer", "list", "--agency", f"court.{YUTAI}")["items"] if one["exchange"] == "admission.documents")
-    assert {d["recipient"] for d in found["deliveries"]} == {f"bureau.{YUTAI}", f"police.{YUTAI}", f"procuratorate.{YUTAI}"}
+    found = next(
+        one
+        for one in grown.hub_json("transfer", "list", "--agency", f"court.{YUTAI}")["items"]
+        if one["exchange"] == "admission.documents"
+    )
+    assert {d["recipient"] for d in found["deliveries"]} == {
+        f"bureau.{YUTAI}",
+        f"police.{YUTAI}",
+        f"procuratorate.{YUTAI}",
+    }
 
 
 def test_the_old_dialect_is_as_it_was(grown: County) -> None:
     hub = build(load(grown.env))
     try:
-        assert hub.dialects["police"].version("admission.documents") != hub.dialects["yutai-police"].version("admission.documents")
-        assert {agency.id for agency in hub.agencies if any(way.dialect == "police" for way in agency.reach)} == {"police.370826"}
+        assert hub.dialects["police"].version("admission.documents") != hub.dialects["yutai-police"].version(
+            "admission.documents"
+        )
+        assert {agency.id for agency in hub.agencies if any(way.dialect == "police" for way in agency.reach)} == {
+            "police.370826"
+        }
     finally:
         hub.database.close()

@@ -13,8 +13,12 @@ from tests.acceptance.records import Defendant, case_number, handover, id_number
 
 def effects(county: County, agency: str, key: str) -> list[tuple[Any, ...]]:
     """The submissions that an agency's key has made, and what came of them."""
-    return county.rows("SELECT s.id, t.id, d.id, d.recipient FROM submission s JOIN transfer t ON t.submission_id = s.id"
-                       " LEFT JOIN delivery d ON d.transfer_id = t.id WHERE s.agency = ? AND s.tried_key = ? ORDER BY 1, 2, 3", agency, key)
+    return county.rows(
+        "SELECT s.id, t.id, d.id, d.recipient FROM submission s JOIN transfer t ON t.submission_id = s.id"
+        " LEFT JOIN delivery d ON d.transfer_id = t.id WHERE s.agency = ? AND s.tried_key = ? ORDER BY 1, 2, 3",
+        agency,
+        key,
+    )
 
 
 def understood_again(text: str) -> str:
@@ -27,7 +31,9 @@ def understood_again(text: str) -> str:
         if not isinstance(element.tag, str):
             return etree.tostring(element, encoding="unicode", with_tail=False)
         name = etree.QName(element)
-        attributes = "".join(f' {key}="{value}"' if "{" not in key else f' i:nil="{value}"' for key, value in element.attrib.items())
+        attributes = "".join(
+            f' {key}="{value}"' if "{" not in key else f' i:nil="{value}"' for key, value in element.attrib.items()
+        )
         inside = "".join(prefixed(child) + "\n\t  " for child in element) if len(element) else (element.text or "")
         lead = "\n  <!-- 注 -->\n" if len(element) else ""
         return f"<q7:{name.localname}{attributes}>{lead}{inside}</q7:{name.localname}>"
@@ -42,13 +48,19 @@ def test_a_courts_notice_twice_has_one_effect_and_one_answer(calm: County) -> No
     text = notice([Defendant(), jinxiang()], key=key)
     first = court.send(text)["answer"]
     before = effects(calm, "court.370826", key)
-    again = [court.send(text)["answer"], court.send(understood_again(text))["answer"], court.send(text, version="1.2")["answer"]]
+    again = [
+        court.send(text)["answer"],
+        court.send(understood_again(text))["answer"],
+        court.send(text, version="1.2")["answer"],
+    ]
     assert first["success"], first
     assert first["receipt_no"].startswith("sub_")
     assert again == [first] * 3
     assert effects(calm, "court.370826", key) == before
     assert len({row[1] for row in before}) == 2
-    repeated = calm.rows("SELECT count(*) FROM timeline WHERE kind = 'submission.repeated' AND submission_id = ?", before[0][0])
+    repeated = calm.rows(
+        "SELECT count(*) FROM timeline WHERE kind = 'submission.repeated' AND submission_id = ?", before[0][0]
+    )
     assert repeated == [(3,)]
 
 
@@ -62,7 +74,11 @@ def test_the_same_notice_id_with_another_term_is_refused_and_said_so(calm: Count
     assert not refused["success"]
     assert f"编号“{key}”已用于另一内容（{first['receipt_no']}），本次未接收；如需更正请换用新编号" in refused["error"]
     assert effects(calm, "court.370826", key) == before
-    listed = [item for item in calm.hub_json("transfer", "list", "--refused", "--agency", "court.370826")["items"] if item["key"] == key]
+    listed = [
+        item
+        for item in calm.hub_json("transfer", "list", "--refused", "--agency", "court.370826")["items"]
+        if item["key"] == key
+    ]
     assert [fault["rule"] for item in listed for fault in item["faults"]] == ["key.reused"]
     assert court.send(text)["answer"] == first, "the first one is still what it was"
 
@@ -77,8 +93,14 @@ def test_two_forms_of_a_case_number_name_one_case(calm: County) -> None:
     found = calm.transfers("court.370826", case=number)
     assert len([one for one in found if one["exchange"] == "admission.documents"]) == 2
     assert len({one["case"] for one in found}) == 1
-    assert [one["id"] for one in calm.transfers("court.370826", case=half)] == [one["id"] for one in calm.transfers("court.370826", case=number)]
-    written = [calm.transfer("court.370826", one["id"])["record"]["case"] for one in found if one["exchange"] == "admission.documents"]
+    assert [one["id"] for one in calm.transfers("court.370826", case=half)] == [
+        one["id"] for one in calm.transfers("court.370826", case=number)
+    ]
+    written = [
+        calm.transfer("court.370826", one["id"])["record"]["case"]
+        for one in found
+        if one["exchange"] == "admission.documents"
+    ]
     assert [case.get("number_as_written", case["number"]) for case in written] == [number, half]
     assert {case["number"] for case in written} == {half}
 

@@ -40,8 +40,17 @@ def test_each_thing_happens_on_its_day(told: Told) -> None:
     """A step of the story is over before the clock moves on to the next."""
     demo, _ = told
     assert [entry["record"]["receipt_at"][:8] for entry in demo.handed_over("prison")] == ["20120703"]
-    replies = sorted((entry["record"]["reply_date"][:10], entry["record"]["reply_kind"], entry["record"]["name"]) for entry in demo.handed_over("court"))
-    assert replies == [("2021-03-15", "回执", SUN), ("2021-03-15", "退回", MA), ("2021-03-19", "回执", MA), ("2021-03-19", "报到", SUN), ("2021-03-22", "报到", MA)]
+    replies = sorted(
+        (entry["record"]["reply_date"][:10], entry["record"]["reply_kind"], entry["record"]["name"])
+        for entry in demo.handed_over("court")
+    )
+    assert replies == [
+        ("2021-03-15", "回执", SUN),
+        ("2021-03-15", "退回", MA),
+        ("2021-03-19", "回执", MA),
+        ("2021-03-19", "报到", SUN),
+        ("2021-03-22", "报到", MA),
+    ]
 
 
 def test_everybody_is_gone_when_the_story_is_over(told: Told) -> None:
@@ -51,7 +60,10 @@ def test_everybody_is_gone_when_the_story_is_over(told: Told) -> None:
 
 def test_names_arrive_as_they_were_written(told: Told) -> None:
     demo, _ = told
-    assert [[person["name"] for person in entry["record"]["persons"]] for entry in demo.handed_over("city")] == [[ZHOU], [SUN]]
+    assert [[person["name"] for person in entry["record"]["persons"]] for entry in demo.handed_over("city")] == [
+        [ZHOU],
+        [SUN],
+    ]
     assert [entry["record"]["name"] for entry in demo.handed_over("police")] == [SUN]
     assert [entry["record"]["name"] for entry in demo.handed_over("rest")] == [MA, MA]
     assert {entry["record"]["name"] for entry in demo.handed_over("court")} == {SUN, MA}
@@ -63,11 +75,16 @@ def test_told_again_in_english_it_ends_the_same_and_can_be_read_again(told: Told
     demo, first = told
     english = demo.text("--lang", "en")
     assert "■ Who answers now" in english
-    assert f"{ZHOU}: Weishan County Judicial Bureau (since 2012-07-05; Jining Prison → Weishan County Judicial Bureau)" in english
+    assert (
+        f"{ZHOU}: Weishan County Judicial Bureau (since 2012-07-05; Jining Prison → Weishan County Judicial Bureau)"
+        in english
+    )
     assert "26 deliveries, 0 need a person; 1 refused at the door" in english
     again = demo.run("--resume")
     assert_ends_as_it_must(again, demo)
-    assert {key: value for key, value in again.items() if key != "journals"} == {key: value for key, value in first.items() if key != "journals"}
+    assert {key: value for key, value in again.items() if key != "journals"} == {
+        key: value for key, value in first.items() if key != "journals"
+    }
     assert demo.running() == []
 
 
@@ -87,14 +104,17 @@ def test_told_in_chinese_a_clerk_can_follow_it(tmp_path_factory: pytest.TempPath
 
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
-def test_the_story_ends_the_same_on_postgresql_and_rabbitmq(told: Told, tmp_path_factory: pytest.TempPathFactory, postgres_url: str,
-                                                           rabbitmq_url: str) -> None:
+def test_the_story_ends_the_same_on_postgresql_and_rabbitmq(
+    told: Told, tmp_path_factory: pytest.TempPathFactory, postgres_url: str, rabbitmq_url: str
+) -> None:
     demo = Demo(tmp_path_factory.mktemp("services"), HUB_DATABASE_URL=postgres_url, HUB_BROKER_URL=rabbitmq_url)
     try:
         for _ in range(2):
             ending = demo.run()
             assert_ends_as_it_must(ending, demo)
-            assert {key: ending[key] for key in ending if key != "journals"} == {key: told[1][key] for key in ending if key != "journals"}
+            assert {key: ending[key] for key in ending if key != "journals"} == {
+                key: told[1][key] for key in ending if key != "journals"
+            }
         assert demo.running() == []
     finally:
         demo.close()
@@ -119,9 +139,17 @@ def test_rare_characters_and_dots_arrive_unchanged_at_every_recipient(calm: Coun
 
     def request(system: str, operation: str, number: str) -> str:
         """What a system got about the person of this ID number."""
+
         def look() -> str | None:
-            return next((entry["request"] for entry in calm.systems[system].journal()
-                         if entry["operation"] == operation and entry["outcome"] == "accepted" and number in entry["request"]), None)
+            return next(
+                (
+                    entry["request"]
+                    for entry in calm.systems[system].journal()
+                    if entry["operation"] == operation and entry["outcome"] == "accepted" and number in entry["request"]
+                ),
+                None,
+            )
+
         return str(until(f"{system} has {number}", look))
 
     for one in here:
@@ -137,6 +165,9 @@ def test_rare_characters_and_dots_arrive_unchanged_at_every_recipient(calm: Coun
     for one in (*here, *there):
         assert f"{one.name}({one.number})：已受理" in request("court", "ReceiveReply", one.number or "")
     assert f"查无此人：{ZHOU}、{MA}" in request("prison", "sendData", number)
-    waiting = {(item["record"]["person"]["name"], item["record"]["person"]["id_number"]) for item in calm.client("procuratorate.370826").waiting()}
+    waiting = {
+        (item["record"]["person"]["name"], item["record"]["person"]["id_number"])
+        for item in calm.client("procuratorate.370826").waiting()
+    }
     assert {(one.name, one.number) for one in here} <= waiting
     assert (ZHOU, number) in waiting

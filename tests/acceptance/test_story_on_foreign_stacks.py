@@ -42,8 +42,12 @@ def test_the_habits_fire_on_stacks_that_are_not_python(told: tuple[Demo, Ending]
     city = demo.journal("city")
     assert [entry["operation"] for entry in city].count("login") == 1, "one ticket serves all workers"
     assert [entry["outcome"] for entry in city if entry["operation"] == "query"].count("query") >= 2
-    states = [re.search(r"<(?:[\w.-]+:)?state>(\d)<", entry["answer"]) for entry in city if entry["operation"] == "query"]
+    states = [
+        re.search(r"<(?:[\w.-]+:)?state>(\d)<", entry["answer"]) for entry in city if entry["operation"] == "query"
+    ]
     assert {found[1] for found in states if found} == {"0", "1"}, "asked again while it was undecided"
     assert [entry["operation"] for entry in city].count("uploadChunk") >= 2, "papers go before the record"
-    assert len({entry["nonce"] for entry in demo.journal("police") if entry.get("nonce")}) == len(demo.journal("police"))
+    assert len({entry["nonce"] for entry in demo.journal("police") if entry.get("nonce")}) == len(
+        demo.journal("police")
+    )
     assert {entry["record"]["reply_kind"] for entry in demo.handed_over("court")} == {"退回", "回执", "报到"}

@@ -36,13 +36,20 @@ def test_two_go_on_and_the_third_is_named_until_his_bureau_is_connected(small: C
     assert "Defendants/Defendant[3]/Residence/@code" in answer["error"], "the place in the court's own record"
     assert all(one.name not in answer["error"] for one in people[:2])
     listed = {one["label"]: one for one in small.transfers("court.370826") if one["exchange"] == "admission.documents"}
-    assert {name: one["status"] == "parked" for name, one in listed.items()} == {"孙某甲": False, "马丽娜·阿不都": False, "赵某乙": True}
+    assert {name: one["status"] == "parked" for name, one in listed.items()} == {
+        "孙某甲": False,
+        "马丽娜·阿不都": False,
+        "赵某乙": True,
+    }
     assert {d["recipient"] for d in listed["孙某甲"]["deliveries"] if d["role"] == "to"} == {"bureau.370826"}
     assert {d["recipient"] for d in listed["马丽娜·阿不都"]["deliveries"] if d["role"] == "to"} == {"bureau.370828"}
     parked = small.transfer("court.370826", listed["赵某乙"]["id"])
     assert [fault["rule"] for fault in parked["parked"]] == ["place.no-agency"]
     assert parked["parked"][0]["pointer"] == "/correction/execution_place"
-    assert court.send(notice(people, key="THREE-1", case=parked["record"]["case"]["number_as_written"]))["answer"] == answer
+    assert (
+        court.send(notice(people, key="THREE-1", case=parked["record"]["case"]["number_as_written"]))["answer"]
+        == answer
+    )
 
     too_early = small.hub("transfer", "redeliver", parked["id"])
     assert too_early.returncode == 1
@@ -65,7 +72,10 @@ def test_two_go_on_and_the_third_is_named_until_his_bureau_is_connected(small: C
 
 
 def test_when_nobody_can_go_on_the_court_is_told_that_nothing_was_taken(small: County) -> None:
-    people = [Defendant("钱某", id_number("370829"), "男", "370829", "嘉祥县"), Defendant("周某", id_number("370830"), "男", "370830", "汶上县")]
+    people = [
+        Defendant("钱某", id_number("370829"), "男", "370829", "嘉祥县"),
+        Defendant("周某", id_number("370830"), "男", "370830", "汶上县"),
+    ]
     answer = small.systems["court"].send(notice(people, key="NOBODY-1"))["answer"]
     assert not answer["success"]
     assert answer["receipt_no"] is None
@@ -76,7 +86,9 @@ def test_when_nobody_can_go_on_the_court_is_told_that_nothing_was_taken(small: C
 
 def test_a_prisons_record_for_another_bureau_than_the_place_says_is_parked_with_both_named(small: County) -> None:
     number = id_number()
-    answer = small.systems["prison"].send(handover(key="BOTH-1", number=number, name="吴某", JSDW="370828-SFJ"))["answer"]
+    answer = small.systems["prison"].send(handover(key="BOTH-1", number=number, name="吴某", JSDW="370828-SFJ"))[
+        "answer"
+    ]
     assert answer["code"] == "0", answer
     assert answer["msg"].startswith("接收成功，暂缓办理：吴某：")
     assert "bureau.370828（金乡县司法局）" in answer["msg"]

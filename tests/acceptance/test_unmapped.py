@@ -39,8 +39,13 @@ def test_a_prisons_unknown_field_is_kept_and_shown(calm: County) -> None:
 
 def test_a_courts_unknown_field_is_kept_and_shown(calm: County) -> None:
     number = id_number()
-    answer = calm.systems["court"].send(notice([Defendant(number=number, more="<Nickname>小孙</Nickname>")], key=f"UNM-{unique()}",
-                                               more="<JudgeName>赵法官</JudgeName>"))["answer"]
+    answer = calm.systems["court"].send(
+        notice(
+            [Defendant(number=number, more="<Nickname>小孙</Nickname>")],
+            key=f"UNM-{unique()}",
+            more="<JudgeName>赵法官</JudgeName>",
+        )
+    )["answer"]
     assert answer["success"], answer
     transfer, unmapped = _shown(calm, "court.370826", number)
     assert _value(unmapped, "Nickname") == "小孙"

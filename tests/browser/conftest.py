@@ -42,8 +42,18 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
         pytest.fail("Chromium and its driver are missing: deploy/install-test-services.sh installs them", pytrace=False)
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                     "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(driver))
@@ -70,6 +80,7 @@ def browser(chromium: WebDriver) -> WebDriver:
 @pytest.fixture
 def picture(browser: WebDriver) -> Callable[[str], Path]:
     """Takes a picture of the whole page as it stands."""
+
     def take(name: str) -> Path:
         SCREENS.mkdir(parents=True, exist_ok=True)
         height = browser.execute_script("return document.documentElement.scrollHeight")
@@ -78,4 +89,5 @@ def picture(browser: WebDriver) -> Callable[[str], Path]:
         assert browser.save_screenshot(str(path))
         browser.set_window_size(*OFFICE_SCREEN)
         return path
+
     return take

@@ -39,7 +39,13 @@ ZHOU, SUN, MA, LI = "37082619790214041X", "370826198509172110", "370828199011303
 #: What somebody with bad intentions writes into a remark.
 INTRUSION = "<script>document.title='taken'</script><b>好</b>"
 
-COURT, PRISON, BUREAU, NEIGHBOUR, POLICE = "court.370826", "prison.370800", "bureau.370826", "bureau.370828", "police.370826"
+COURT, PRISON, BUREAU, NEIGHBOUR, POLICE = (
+    "court.370826",
+    "prison.370800",
+    "bureau.370826",
+    "bureau.370828",
+    "police.370826",
+)
 
 
 # ------------------------------------------------------------------ agencies' systems
@@ -50,7 +56,9 @@ class ScriptedSystem:
         if endpoint.agency == COURT:
             return Outcome(OutcomeKind.UNKNOWN, message="报文已发出，没有收到应答")
         if endpoint.agency in (BUREAU, POLICE):
-            return Outcome(OutcomeKind.DONE, code="0", receipt=SystemReceipt(True, number=f"{endpoint.agency[:1].upper()}-0001"))
+            return Outcome(
+                OutcomeKind.DONE, code="0", receipt=SystemReceipt(True, number=f"{endpoint.agency[:1].upper()}-0001")
+            )
         return Outcome(OutcomeKind.DONE, code="0")
 
     def poll(self, endpoint: Endpoint, parcel: Parcel, reference: str, sessions: Sessions) -> Outcome:
@@ -80,12 +88,14 @@ class ScriptedConnectors:
 # ------------------------------------------------------------------ what agencies send
 def prison_envelope(record: str, encoding: str = "utf-8") -> bytes:
     """RPC/encoded as Axis 1.4 writes it, the record as text in a string."""
-    return (f'<?xml version="1.0" encoding="{encoding.upper()}"?>'
-            '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
-            'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
-            '<ns1:sendData soapenv:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/" xmlns:ns1="http://jyjh.prison.example/services">'
-            f'<yhm xsi:type="xsd:string">ws-prison</yhm><mm xsi:type="xsd:string">{PASSWORD}</mm><ywlx xsi:type="xsd:string">JSJZ</ywlx>'
-            f'<xmlData xsi:type="xsd:string">{escape(record)}</xmlData></ns1:sendData></soapenv:Body></soapenv:Envelope>').encode(encoding)
+    return (
+        f'<?xml version="1.0" encoding="{encoding.upper()}"?>'
+        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
+        '<ns1:sendData soapenv:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/" xmlns:ns1="http://jyjh.prison.example/services">'
+        f'<yhm xsi:type="xsd:string">ws-prison</yhm><mm xsi:type="xsd:string">{PASSWORD}</mm><ywlx xsi:type="xsd:string">JSJZ</ywlx>'
+        f'<xmlData xsi:type="xsd:string">{escape(record)}</xmlData></ns1:sendData></soapenv:Body></soapenv:Envelope>'
+    ).encode(encoding)
 
 
 def prison_record() -> str:
@@ -96,10 +106,19 @@ def prison_record() -> str:
 
 def court_envelope() -> bytes:
     """The court's notice with a third defendant who lives where the hub knows no bureau."""
-    text = (DIALECTS / "court" / "samples" / "SubmitExecution-request.xml").read_text(encoding="utf-8").replace("changeme", PASSWORD)
-    first = text[text.index("<Defendant>"):text.index("</Defendant>") + len("</Defendant>")]
-    third = first.replace("孙某甲", "李某").replace(SUN, LI).replace("1985-09-17", "1990-03-07").replace("370826108", "320102").replace(
-        'code="370826"', 'code="320102"')
+    text = (
+        (DIALECTS / "court" / "samples" / "SubmitExecution-request.xml")
+        .read_text(encoding="utf-8")
+        .replace("changeme", PASSWORD)
+    )
+    first = text[text.index("<Defendant>") : text.index("</Defendant>") + len("</Defendant>")]
+    third = (
+        first.replace("孙某甲", "李某")
+        .replace(SUN, LI)
+        .replace("1985-09-17", "1990-03-07")
+        .replace("370826108", "320102")
+        .replace('code="370826"', 'code="320102"')
+    )
     return text.replace("</Defendants>", f"{third}</Defendants>").encode()
 
 
@@ -154,25 +173,47 @@ def _told(hub: Hub) -> Seen:
     soap_intake.handle(hub, PRISON, prison_envelope(wrong, "gb18030"), prison)
     clock.stand_at(datetime(2012, 7, 3, 9, 15, tzinfo=SHANGHAI))
     soap_intake.handle(hub, PRISON, prison_envelope(prison_record(), "gb18030"), prison)
-    soap_intake.handle(hub, PRISON, prison_envelope("<ROOT>", "utf-8").replace(b"</ns1:sendData>", b"</ns1:sendDate>"), {"content-type": "text/xml; charset=utf-8"})
+    soap_intake.handle(
+        hub,
+        PRISON,
+        prison_envelope("<ROOT>", "utf-8").replace(b"</ns1:sendData>", b"</ns1:sendDate>"),
+        {"content-type": "text/xml; charset=utf-8"},
+    )
     zhou = _person(hub, ZHOU)
     _quiet(hub)
     clock.stand_at(datetime(2012, 7, 5, 10, 30, tzinfo=SHANGHAI))
-    intake.submit_record(hub, BUREAU, "report-zhou", {"exchange": "admission.report-in", "person": zhou, "record": {"report_in": {"reported_on": "2012-07-05"}}})
+    intake.submit_record(
+        hub,
+        BUREAU,
+        "report-zhou",
+        {"exchange": "admission.report-in", "person": zhou, "record": {"report_in": {"reported_on": "2012-07-05"}}},
+    )
     _quiet(hub)
     clock.stand_at(datetime(2021, 3, 15, 9, 20, tzinfo=SHANGHAI))
     action = {"content-type": "text/xml; charset=utf-8", "soapaction": '"http://tempuri.org/SubmitExecution"'}
     soap_intake.handle(hub, COURT, court_envelope(), action)
     _quiet(hub)
     ma = _of(hub, MA, "admission.documents")
-    receipts.give(hub, NEIGHBOUR, queries.transfer(hub, None, ma)["deliveries"][0]["id"], {"outcome": "returned", "reason": "缺少社区矫正告知书"})
+    receipts.give(
+        hub,
+        NEIGHBOUR,
+        queries.transfer(hub, None, ma)["deliveries"][0]["id"],
+        {"outcome": "returned", "reason": "缺少社区矫正告知书"},
+    )
     _quiet(hub)
     parked = queries.transfers(hub, None, {"state": "parked", "exchange": "admission.documents"})["items"]
     unknown = queries.transfers(hub, None, {"state": "unknown"})["items"]
     assert parked, "the third defendant should wait for a person"
     assert unknown, "the reply to the court should be unknown"
-    return Seen(hub, {"zhou": zhou, "sun": _person(hub, SUN), "ma": _person(hub, MA)}, _of(hub, ZHOU, "admission.parole-handover"),
-                _of(hub, SUN, "admission.documents"), ma, parked[0]["id"], unknown[-1]["id"])
+    return Seen(
+        hub,
+        {"zhou": zhou, "sun": _person(hub, SUN), "ma": _person(hub, MA)},
+        _of(hub, ZHOU, "admission.parole-handover"),
+        _of(hub, SUN, "admission.documents"),
+        ma,
+        parked[0]["id"],
+        unknown[-1]["id"],
+    )
 
 
 def _person(hub: Hub, id_number: str) -> str:
@@ -180,12 +221,17 @@ def _person(hub: Hub, id_number: str) -> str:
 
 
 def _of(hub: Hub, id_number: str, exchange: str) -> str:
-    return str(queries.transfers(hub, None, {"person": _person(hub, id_number), "exchange": exchange})["items"][0]["id"])
+    return str(
+        queries.transfers(hub, None, {"person": _person(hub, id_number), "exchange": exchange})["items"][0]["id"]
+    )
 
 
 def _quiet(hub: Hub) -> None:
     moving = ("ready", "released", "attempting", "submitted")
-    until(lambda: not any(queries.transfers(hub, None, {"state": state}, 1)["items"] for state in moving), "nothing on its way")
+    until(
+        lambda: not any(queries.transfers(hub, None, {"state": state}, 1)["items"] for state in moving),
+        "nothing on its way",
+    )
 
 
 @contextmanager

@@ -39,7 +39,9 @@ def open_in(browser: WebDriver, address: str, language: str) -> None:
 
 
 # ------------------------------------------------------------------ the list
-def test_the_list_shows_newest_first_and_makes_what_needs_a_person_stand_out(browser: WebDriver, address: str, seen: Seen) -> None:
+def test_the_list_shows_newest_first_and_makes_what_needs_a_person_stand_out(
+    browser: WebDriver, address: str, seen: Seen
+) -> None:
     open_in(browser, address, "zh")
     shown = rows(browser)
     times = [row.find_element(By.CSS_SELECTOR, "td.when").text for row in shown]
@@ -86,7 +88,9 @@ def test_a_case_number_that_is_none_is_answered_with_what_would_be_right(browser
 
 
 @pytest.mark.parametrize("who", [MA, "马丽娜·阿不都"])
-def test_a_person_is_found_without_the_id_number_getting_into_the_address(browser: WebDriver, address: str, seen: Seen, who: str) -> None:
+def test_a_person_is_found_without_the_id_number_getting_into_the_address(
+    browser: WebDriver, address: str, seen: Seen, who: str
+) -> None:
     open_in(browser, address, "zh")
     browser.find_element(By.ID, "f-who").send_keys(who, Keys.ENTER)
     wait(browser).until(lambda b: "person=" in b.current_url)
@@ -132,13 +136,17 @@ def test_the_tabs_show_what_each_recipient_was_sent(browser: WebDriver, address:
 
 
 @pytest.mark.parametrize("which", ["handover", "served_sun"])
-def test_the_password_in_a_received_envelope_is_masked(browser: WebDriver, address: str, seen: Seen, which: str) -> None:
+def test_the_password_in_a_received_envelope_is_masked(
+    browser: WebDriver, address: str, seen: Seen, which: str
+) -> None:
     open_in(browser, f"{address}/transfers/{getattr(seen, which)}", "zh")
     assert browser.find_element(By.CLASS_NAME, "x-mask").text == "••••••"
     assert PASSWORD not in browser.page_source
 
 
-def test_the_head_names_the_legal_basis_and_how_well_it_is_founded(browser: WebDriver, address: str, seen: Seen) -> None:
+def test_the_head_names_the_legal_basis_and_how_well_it_is_founded(
+    browser: WebDriver, address: str, seen: Seen
+) -> None:
     open_in(browser, f"{address}/transfers/{seen.handover}", "zh")
     assert "社区矫正法20–21" in text(browser)
     assert browser.find_element(By.CLASS_NAME, "founded").text.endswith("依据地方文件或现行系统")
@@ -148,7 +156,9 @@ def test_the_head_names_the_legal_basis_and_how_well_it_is_founded(browser: WebD
 
 def test_unmapped_fields_have_a_table_of_their_own(browser: WebDriver, address: str, seen: Seen) -> None:
     open_in(browser, f"{address}/transfers/{seen.handover}", "zh")
-    card = next(one for one in browser.find_elements(By.CSS_SELECTOR, "section.card") if one.text.startswith("未映射字段"))
+    card = next(
+        one for one in browser.find_elements(By.CSS_SELECTOR, "section.card") if one.text.startswith("未映射字段")
+    )
     assert "XTBZ" in card.text
     assert "甲类&七" in card.text
 
@@ -163,12 +173,20 @@ def test_deliveries_tell_attempts_receipt_and_reason(browser: WebDriver, address
     assert browser.find_element(By.CSS_SELECTOR, "tr.bad .why").text
 
 
-def test_a_transfer_leads_to_what_answers_it_and_to_the_others_of_its_message(browser: WebDriver, address: str, seen: Seen) -> None:
+def test_a_transfer_leads_to_what_answers_it_and_to_the_others_of_its_message(
+    browser: WebDriver, address: str, seen: Seen
+) -> None:
     open_in(browser, f"{address}/transfers/{seen.served_sun}", "zh")
-    beside = next(one for one in browser.find_elements(By.CSS_SELECTOR, "section.card") if one.text.startswith("同一报文中的其他人员"))
+    beside = next(
+        one
+        for one in browser.find_elements(By.CSS_SELECTOR, "section.card")
+        if one.text.startswith("同一报文中的其他人员")
+    )
     assert "马丽娜·阿不都" in beside.text
     assert "李某" in beside.text
-    answered = next(one for one in browser.find_elements(By.CSS_SELECTOR, "section.card") if one.text.startswith("对它的答复"))
+    answered = next(
+        one for one in browser.find_elements(By.CSS_SELECTOR, "section.card") if one.text.startswith("对它的答复")
+    )
     answered.find_element(By.PARTIAL_LINK_TEXT, "回执").click()
     assert "答复的是" in text(browser)
     browser.find_element(By.CSS_SELECTOR, ".related a").click()
@@ -183,7 +201,9 @@ def test_a_parked_transfer_says_who_where_and_what_would_be_right(browser: WebDr
     assert "李某" in text(browser)
 
 
-def test_documents_can_be_downloaded_and_never_open_under_the_console(browser: WebDriver, address: str, seen: Seen) -> None:
+def test_documents_can_be_downloaded_and_never_open_under_the_console(
+    browser: WebDriver, address: str, seen: Seen
+) -> None:
     open_in(browser, f"{address}/transfers/{seen.handover}", "zh")
     links = browser.find_elements(By.CSS_SELECTOR, ".documents a")
     assert [link.text for link in links] == ["假释裁定书副本.pdf", "出监鉴定表.pdf"]
@@ -201,7 +221,9 @@ def test_what_a_sender_wrote_is_shown_and_never_run(browser: WebDriver, address:
 
 
 # ------------------------------------------------------------------ refusals
-def test_what_was_refused_at_the_door_says_where_it_is_wrong_and_what_would_be_right(browser: WebDriver, address: str) -> None:
+def test_what_was_refused_at_the_door_says_where_it_is_wrong_and_what_would_be_right(
+    browser: WebDriver, address: str
+) -> None:
     open_in(browser, f"{address}/refused", "zh")
     row = next(one for one in rows(browser) if "JNJY201207030006" in one.text)
     for said in ("济宁监狱", "最后一位应为X", "/ROOT/ZFXX/GMSFHM", ZHOU[:-1] + "1"):
@@ -213,14 +235,18 @@ def test_what_was_refused_at_the_door_says_where_it_is_wrong_and_what_would_be_r
 
 def test_a_refused_message_that_is_no_xml_is_shown_without_its_password(browser: WebDriver, address: str) -> None:
     open_in(browser, f"{address}/refused", "zh")
-    next(one for one in rows(browser) if "格式正确的XML" in one.text).find_element(By.CSS_SELECTOR, "a.row-link").click()
+    next(one for one in rows(browser) if "格式正确的XML" in one.text).find_element(
+        By.CSS_SELECTOR, "a.row-link"
+    ).click()
     assert "sendDate" in text(browser)
     assert "••••••" in text(browser)
     assert PASSWORD not in browser.page_source
 
 
 # ------------------------------------------------------------------ persons
-def test_a_person_page_says_who_answers_since_when_and_draws_the_history(browser: WebDriver, address: str, seen: Seen) -> None:
+def test_a_person_page_says_who_answers_since_when_and_draws_the_history(
+    browser: WebDriver, address: str, seen: Seen
+) -> None:
     open_in(browser, f"{address}/persons/{seen.persons['zhou']}", "zh")
     assert browser.find_element(By.CLASS_NAME, "holder").text == "微山县司法局"
     assert "2012-07-05 10:30" in browser.find_element(By.CLASS_NAME, "answer").text
@@ -272,20 +298,28 @@ PAGES: dict[str, Callable[[Seen], str]] = {
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_is_whole_in_both_languages(browser: WebDriver, address: str, seen: Seen, picture: Callable[[str], Path], page: str, language: str) -> None:
+def test_every_page_is_whole_in_both_languages(
+    browser: WebDriver, address: str, seen: Seen, picture: Callable[[str], Path], page: str, language: str
+) -> None:
     open_in(browser, address + PAGES[page](seen), language)
     assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
     assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
-    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), "nothing lies beside the screen"
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), (
+        "nothing lies beside the screen"
+    )
     unnamed = browser.execute_script(
         "return [...document.querySelectorAll('input:not([type=hidden]), select')].filter(e => !e.labels.length).map(e => e.outerHTML)"
-        ".concat([...document.querySelectorAll('a, button')].filter(e => !e.textContent.trim()).map(e => e.outerHTML))")
+        ".concat([...document.querySelectorAll('a, button')].filter(e => !e.textContent.trim()).map(e => e.outerHTML))"
+    )
     assert unnamed == []
-    beside = browser.execute_script("return [...document.querySelectorAll('dd, td, th, li')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)")
+    beside = browser.execute_script(
+        "return [...document.querySelectorAll('dd, td, th, li')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)"
+    )
     assert beside == [], "no words run into their neighbours"
     small = browser.execute_script(
         "return [...document.querySelectorAll('button, .button, input:not([type=hidden]), select, nav a, .tile')]"
-        ".filter(e => e.getBoundingClientRect().height < 24 || e.getBoundingClientRect().width < 24).map(e => e.outerHTML)")
+        ".filter(e => e.getBoundingClientRect().height < 24 || e.getBoundingClientRect().width < 24).map(e => e.outerHTML)"
+    )
     assert small == [], "everything to click is at least 24 px (WCAG 2.5.8)"
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert all(one.startswith(address) for one in loaded), "nothing comes from elsewhere"
@@ -340,7 +374,10 @@ def test_everything_can_be_reached_by_keyboard(browser: WebDriver, address: str)
         browser.switch_to.active_element.send_keys(Keys.TAB)
         focused = browser.switch_to.active_element
         reached.append(focused.get_attribute("id") or focused.get_attribute("class") or focused.text)
-        assert browser.execute_script("const s = getComputedStyle(arguments[0]); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2", focused), reached[-1]
+        assert browser.execute_script(
+            "const s = getComputedStyle(arguments[0]); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2",
+            focused,
+        ), reached[-1]
     assert reached[0] == "skip"
     assert {"f-case", "f-who", "f-agency", "f-exchange", "f-state"} & set(reached)
 
@@ -348,7 +385,12 @@ def test_everything_can_be_reached_by_keyboard(browser: WebDriver, address: str)
 def test_what_came_through_a_proxy_is_turned_away_by_the_whole_stack(address: str) -> None:
     """uvicorn takes a forwarded address for the caller's: none may open these pages, not even one that says 127.0.0.1."""
     assert requests.get(address, timeout=30).status_code == 200
-    for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-For": "10.0.0.7"}, {"Forwarded": "for=127.0.0.1"}, {"Host": "hub.example"}):
+    for headers in (
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"X-Forwarded-For": "10.0.0.7"},
+        {"Forwarded": "for=127.0.0.1"},
+        {"Host": "hub.example"},
+    ):
         refused = requests.get(address, headers=headers, timeout=30)
         assert refused.status_code == 403, headers
         assert "微山县" not in refused.text
@@ -368,4 +410,3 @@ def test_a_long_list_is_read_page_by_page(browser: WebDriver, address: str, monk
         older[0].click()
     total = int(browser.find_element(By.CSS_SELECTOR, ".tile .count").text)
     assert len(found) == len(set(found)) == total
-

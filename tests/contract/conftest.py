@@ -43,14 +43,24 @@ class RunningHub:
     def credential(self, agency: str) -> dict[str, str]:
         """What `hub agency credential` issues, once for each agency of a run."""
         if agency not in self._credentials:
-            done = subprocess.run([HUB, "agency", "credential", agency, "--json"], env=self.environment, capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [HUB, "agency", "credential", agency, "--json"],
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             self._credentials[agency] = json.loads(done.stdout)
         return self._credentials[agency]
 
     def token(self, agency: str) -> str:
         if agency not in self._tokens:
             issued = self.credential(agency)
-            form = {"grant_type": "client_credentials", "client_id": issued["client_id"], "client_secret": issued["client_secret"]}
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": issued["client_id"],
+                "client_secret": issued["client_secret"],
+            }
             answer = requests.post(f"{self.url}/oauth/token", data=form, timeout=30)
             assert answer.status_code == 200, answer.text
             self._tokens[agency] = answer.json()["access_token"]
@@ -64,7 +74,9 @@ class RunningHub:
             threading.Event().wait(0.05)
         return found
 
-    def call(self, agency: str | None, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
+    def call(
+        self, agency: str | None, method: str, path: str, headers: dict[str, str] | None = None, **more: Any
+    ) -> requests.Response:
         """One request as an agency (None: without a token)."""
         sent = dict(headers or {})
         if agency is not None:
@@ -93,12 +105,20 @@ def hub_process(folder: Path, **settings: str) -> Iterator[RunningHub]:
     port = _free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
-        "HUB_DATA_DIR": str(folder / "data"), "HUB_PORT": str(port), "HUB_CONFIG_DIR": str(_mappings_without_neighbours(folder / "mappings")),
-        "HUB_BUSINESS_TIME": BUSINESS_TIME, "HUB_VALIDATE_RESPONSES": "1", **settings,
+        "HUB_DATA_DIR": str(folder / "data"),
+        "HUB_PORT": str(port),
+        "HUB_CONFIG_DIR": str(_mappings_without_neighbours(folder / "mappings")),
+        "HUB_BUSINESS_TIME": BUSINESS_TIME,
+        "HUB_VALIDATE_RESPONSES": "1",
+        **settings,
     }
     log = folder / "hub.log"
-    with log.open("w") as errors, subprocess.Popen([HUB, "serve"], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
-                                                   cwd=folder) as process:
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [HUB, "serve"], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             assert process.stdout.readline().strip(), f"the hub did not start:\n{log.read_text()}"

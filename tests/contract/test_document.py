@@ -15,7 +15,9 @@ from hub.api.handlers import Handlers
 
 METHODS = ("get", "post", "put", "patch", "delete")
 CONTRACT = contract()
-OPERATIONS = {op["operationId"]: op for path in CONTRACT["paths"].values() for method, op in path.items() if method in METHODS}
+OPERATIONS = {
+    op["operationId"]: op for path in CONTRACT["paths"].values() for method, op in path.items() if method in METHODS
+}
 
 
 def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -30,12 +32,18 @@ def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
 
 def wrong_on_purpose(operation: dict[str, Any]) -> set[str]:
     """The request examples that a 4xx answer of the same name belongs to."""
-    return {label for where, _, content in contents(operation) if where.startswith("4") for label in content.get("examples", {})}
+    return {
+        label
+        for where, _, content in contents(operation)
+        if where.startswith("4")
+        for label in content.get("examples", {})
+    }
 
 
 EXAMPLES = [
     pytest.param(content["schema"], example["value"], id=f"{name}-{where}-{label}")
-    for name, operation in OPERATIONS.items() for where, media_type, content in contents(operation)
+    for name, operation in OPERATIONS.items()
+    for where, media_type, content in contents(operation)
     for label, example in content.get("examples", {}).items()
     if media_type.endswith(("json", "urlencoded")) and not (where == "request" and label in wrong_on_purpose(operation))
 ]
@@ -58,7 +66,11 @@ def test_each_operation_is_described_and_handled(name: str) -> None:
     assert operation["tags"]
     assert name == "read_docs" or callable(getattr(Handlers, name))
     for where, media_type, content in contents(operation):
-        if media_type == "application/json" and content["schema"] != {"type": "string", "format": "binary"} and name != "get_contract":
+        if (
+            media_type == "application/json"
+            and content["schema"] != {"type": "string", "format": "binary"}
+            and name != "get_contract"
+        ):
             assert content.get("examples"), f"{name} {where} has no example"
 
 
@@ -105,7 +117,8 @@ def test_a_schema_that_contains_itself_must_have_a_name(tmp_path: Path) -> None:
     (tmp_path / "named").mkdir()
     (tmp_path / "named" / "tree.yaml").write_text("type: object\nproperties: {child: {$ref: tree.yaml}}\n")
     (tmp_path / "named" / "hub.yaml").write_text(
-        "paths: {/tree: {get: {responses: {'200': {schema: {$ref: tree.yaml}}}}}}\ncomponents: {schemas: {Tree: {$ref: tree.yaml}}}\n")
+        "paths: {/tree: {get: {responses: {'200': {schema: {$ref: tree.yaml}}}}}}\ncomponents: {schemas: {Tree: {$ref: tree.yaml}}}\n"
+    )
     bundled = contract(tmp_path / "named")
     assert bundled["components"]["schemas"]["Tree"]["properties"]["child"] == {"$ref": "#/components/schemas/Tree"}
 

@@ -15,22 +15,52 @@ from tests.contract.conftest import RunningHub, hub_process
 
 CONTRACT = contract()
 METHODS = ("get", "post")
-OPERATIONS = {op["operationId"]: (method, path, op) for path, item in CONTRACT["paths"].items() for method, op in item.items() if method in METHODS}
+OPERATIONS = {
+    op["operationId"]: (method, path, op)
+    for path, item in CONTRACT["paths"].items()
+    for method, op in item.items()
+    if method in METHODS
+}
 
-COURT, PRISON, BUREAU, PROCURATORATE, OFFICE = "court.370826", "prison.370800", "bureau.370826", "procuratorate.370826", "office.370826108"
+COURT, PRISON, BUREAU, PROCURATORATE, OFFICE = (
+    "court.370826",
+    "prison.370800",
+    "bureau.370826",
+    "procuratorate.370826",
+    "office.370826108",
+)
 
 #: Who sends which request example.
 SENDERS = {
-    "court-serves-documents": COURT, "prison-hands-over": PRISON, "bureau-records-report-in": BUREAU, "bureau-forwards-documents": BUREAU,
-    "wrong-check-digit": COURT, "no-execution-place": COURT, "not-its-exchange": BUREAU, "envelope-wrong": BUREAU,
-    "prison-own-dialect": PRISON, "not-xml": PRISON, "upload": COURT, "by-name": COURT, "by-id-number": COURT, "redelivery-dry-run": COURT,
-    "accepted": PROCURATORATE, "returned-without-reason": PROCURATORATE, "agency-gets-token": None, "wrong-secret": None, "not-soap": None,
+    "court-serves-documents": COURT,
+    "prison-hands-over": PRISON,
+    "bureau-records-report-in": BUREAU,
+    "bureau-forwards-documents": BUREAU,
+    "wrong-check-digit": COURT,
+    "no-execution-place": COURT,
+    "not-its-exchange": BUREAU,
+    "envelope-wrong": BUREAU,
+    "prison-own-dialect": PRISON,
+    "not-xml": PRISON,
+    "upload": COURT,
+    "by-name": COURT,
+    "by-id-number": COURT,
+    "redelivery-dry-run": COURT,
+    "accepted": PROCURATORATE,
+    "returned-without-reason": PROCURATORATE,
+    "agency-gets-token": None,
+    "wrong-secret": None,
+    "not-soap": None,
 }
 
 ID = re.compile(r"(trf|sub|dlv|per|cas|rcp|rnd|msg)_[a-z0-9]+")
 #: What differs from run to run, by its form.
-FORMS = (ID, re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+08:00|\+00:00|Z)"), re.compile(r"urn:santong:failure:[0-9a-f]{12}"),
-         re.compile("ready|waiting"))  # which of the two depends on how far an earlier delivery of the case has come
+FORMS = (
+    ID,
+    re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+08:00|\+00:00|Z)"),
+    re.compile(r"urn:santong:failure:[0-9a-f]{12}"),
+    re.compile("ready|waiting"),
+)  # which of the two depends on how far an earlier delivery of the case has come
 
 
 def examples(operation: dict[str, Any]) -> Iterator[tuple[str, str, str, Any]]:
@@ -44,13 +74,22 @@ def examples(operation: dict[str, Any]) -> Iterator[tuple[str, str, str, Any]]:
                 yield label, status, media_type, example["value"]
 
 
-REQUESTS = [(name, label) for name, (_, _, op) in OPERATIONS.items() for label, where, _, _ in examples(op) if where == "request"]
+REQUESTS = [
+    (name, label)
+    for name, (_, _, op) in OPERATIONS.items()
+    for label, where, _, _ in examples(op)
+    if where == "request"
+]
 READINGS = [name for name, (method, _, op) in OPERATIONS.items() if method == "get" and any(True for _ in examples(op))]
 
 
 def pair(name: str, label: str) -> tuple[str, Any, str, Any]:
     """A request example and its answer: (media type, value, status, value)."""
-    found = {where == "request": (where, media_type, value) for shown, where, media_type, value in examples(OPERATIONS[name][2]) if shown == label}
+    found = {
+        where == "request": (where, media_type, value)
+        for shown, where, media_type, value in examples(OPERATIONS[name][2])
+        if shown == label
+    }
     return found[True][1], found[True][2], found[False][0], found[False][2]
 
 
@@ -66,7 +105,9 @@ def differs(example: Any, answer: Any, place: str = "") -> Iterator[str]:
             yield f"{place}: {len(example)} ≠ {len(answer)} items: {answer}"
         for n, (one, other) in enumerate(zip(example, answer, strict=False)):
             yield from differs(one, other, f"{place}/{n}")
-    elif example != answer and not (isinstance(example, str) and isinstance(answer, str) and _same_form(example, answer)):
+    elif example != answer and not (
+        isinstance(example, str) and isinstance(answer, str) and _same_form(example, answer)
+    ):
         yield f"{place}: {example!r} ≠ {answer!r}"
 
 
@@ -102,8 +143,11 @@ class Scene:
         for label in ("court-serves-documents", "bureau-forwards-documents", "bureau-records-report-in"):
             self._learn(pair("create_transfer", label)[3], self.send("create_transfer", label).json())
         forwarded = self.ids[pair("create_transfer", "bureau-forwards-documents")[3]["id"]]
-        self.delivery = hub.wait_for(PROCURATORATE, "/v1/inbox", lambda inbox: next(
-            (item["delivery"] for item in inbox["items"] if item["transfer"] == forwarded), None))
+        self.delivery = hub.wait_for(
+            PROCURATORATE,
+            "/v1/inbox",
+            lambda inbox: next((item["delivery"] for item in inbox["items"] if item["transfer"] == forwarded), None),
+        )
         self.transfer = self.ids[pair("create_transfer", "court-serves-documents")[3]["id"]]
 
     def _learn(self, example: Any, answer: Any) -> None:
@@ -127,8 +171,13 @@ class Scene:
     def address(self, name: str) -> str:
         found = OPERATIONS[name][1]
         person = self.ids.get(pair("create_transfer", "court-serves-documents")[3]["person"], "")
-        ids = {"/v1/deliveries": getattr(self, "delivery", ""), "/v1/transfers": getattr(self, "transfer", ""), "/v1/persons": person,
-               "/v1/agencies": OFFICE, "/v1/exchanges": "admission.parole-handover"}
+        ids = {
+            "/v1/deliveries": getattr(self, "delivery", ""),
+            "/v1/transfers": getattr(self, "transfer", ""),
+            "/v1/persons": person,
+            "/v1/agencies": OFFICE,
+            "/v1/exchanges": "admission.parole-handover",
+        }
         for start, real in ids.items():
             if found.startswith(start):
                 found = found.replace("{id}", real)
@@ -159,8 +208,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def test_a_request_is_answered_as_its_example_says(scene: Scene, name: str, label: str) -> None:
     _, _, status, expected = pair(name, label)
     if label == "redelivery-dry-run":  # the systems are out of reach: wait until they have been tried
-        scene.hub.wait_for(COURT, f"/v1/transfers/{scene.transfer}", lambda found: all(
-            d["status"] in ("ready", "delivered") and (d["attempts"] or d["role"] == "copy") for d in found["deliveries"]))
+        scene.hub.wait_for(
+            COURT,
+            f"/v1/transfers/{scene.transfer}",
+            lambda found: all(
+                d["status"] in ("ready", "delivered") and (d["attempts"] or d["role"] == "copy")
+                for d in found["deliveries"]
+            ),
+        )
     answer = scene.send(name, label)
     assert answer.status_code == int(status), answer.text
     if label == "not-soap":
@@ -173,8 +228,15 @@ def test_a_request_is_answered_as_its_example_says(scene: Scene, name: str, labe
     assert list(differs(expected, answer.json())) == []
 
 
-@pytest.mark.parametrize(("name", "label"), [("create_transfer", "court-serves-documents"), ("create_submission", "prison-own-dialect"),
-                                             ("put_document", "upload"), ("give_receipt", "accepted")])
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("create_transfer", "court-serves-documents"),
+        ("create_submission", "prison-own-dialect"),
+        ("put_document", "upload"),
+        ("give_receipt", "accepted"),
+    ],
+)
 def test_the_same_request_again_gets_the_same_answer(scene: Scene, name: str, label: str) -> None:
     assert scene.send(name, label).json() == scene.send(name, label).json()
 
@@ -219,13 +281,19 @@ def _conflict(scene: Scene) -> requests.Response:
 PROVOKED: dict[str, Callable[[Scene], requests.Response]] = {
     "Malformed": lambda scene: scene.hub.call(COURT, "GET", "/v1/transfers?limit=1000"),
     "Unauthorized": lambda scene: scene.hub.call(None, "GET", "/v1/transfers"),
-    "NotAllowed": lambda scene: scene.hub.call(OFFICE, "POST", "/v1/submissions", {"Idempotency-Key": "k", "Content-Type": "text/xml"}, data=b"<x/>"),
+    "NotAllowed": lambda scene: scene.hub.call(
+        OFFICE, "POST", "/v1/submissions", {"Idempotency-Key": "k", "Content-Type": "text/xml"}, data=b"<x/>"
+    ),
     "NotFound": lambda scene: scene.hub.call(COURT, "GET", "/v1/transfers/trf_01j8w3v5k2"),
     "NotAcceptable": lambda scene: scene.hub.call(COURT, "GET", "/v1/inbox", {"Accept": "text/html"}),
     "Conflict": _conflict,
     "TooLarge": _too_large,
-    "UnsupportedMediaType": lambda scene: scene.hub.call(COURT, "POST", "/v1/transfers", {"Content-Type": "text/plain", "Idempotency-Key": "k"}, data=b"x"),
-    "Refused": lambda scene: scene.hub.call(COURT, "POST", "/v1/persons/search", json={"id_number": "370826198509172111"}),
+    "UnsupportedMediaType": lambda scene: scene.hub.call(
+        COURT, "POST", "/v1/transfers", {"Content-Type": "text/plain", "Idempotency-Key": "k"}, data=b"x"
+    ),
+    "Refused": lambda scene: scene.hub.call(
+        COURT, "POST", "/v1/persons/search", json={"id_number": "370826198509172111"}
+    ),
 }
 
 
@@ -236,7 +304,9 @@ def test_all_shared_problems_are_tried() -> None:
 
 @pytest.mark.parametrize("name", PROVOKED)
 def test_a_shared_problem_is_as_its_example_says(scene: Scene, name: str) -> None:
-    ((_, example),) = CONTRACT["components"]["responses"][name]["content"]["application/problem+json"]["examples"].items()
+    ((_, example),) = CONTRACT["components"]["responses"][name]["content"]["application/problem+json"][
+        "examples"
+    ].items()
     answer = PROVOKED[name](scene)
     assert answer.status_code == example["value"]["status"]
     assert list(differs(example["value"], answer.json())) == []

@@ -39,7 +39,9 @@ FORM_HEADERS = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest.mark.parametrize(("language", "words"), [("zh", "系统出现故障"), ("en", "The hub failed")])
-def test_a_failure_is_told_by_an_id_that_the_log_has_too(broken: Any, caplog: pytest.LogCaptureFixture, language: str, words: str) -> None:
+def test_a_failure_is_told_by_an_id_that_the_log_has_too(
+    broken: Any, caplog: pytest.LogCaptureFixture, language: str, words: str
+) -> None:
     with caplog.at_level(logging.ERROR):
         found: Asked = ask(broken, "POST", "/oauth/token", FORM, {**FORM_HEADERS, "accept-language": language})
     assert (found.status, found.headers["content-type"]) == (500, "application/problem+json")
@@ -73,7 +75,9 @@ def test_without_its_broker_the_hub_is_ready_and_says_so(broken: Any, tmp_path: 
     assert ask(app, "GET", "/health/ready").json() == {"status": "degraded", "parts": {"store": True, "broker": False}}
 
 
-def test_an_answer_that_the_contract_does_not_describe_is_a_failure_in_tests(broken: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_answer_that_the_contract_does_not_describe_is_a_failure_in_tests(
+    broken: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     from hub.api import handlers
 
     monkeypatch.setattr(handlers.r, "Live", handlers.r.Cause)

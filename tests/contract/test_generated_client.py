@@ -39,8 +39,21 @@ class Generated:
 def generated(running_hub: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generated]:
     folder = tmp_path_factory.mktemp("generated")
     (folder / "openapi.json").write_bytes(running_hub.call(None, "GET", "/openapi.json").content)
-    subprocess.run([Path(sys.executable).parent / "openapi-python-client", "generate", "--path", "openapi.json", "--meta", "none", "--output-path", PACKAGE],
-                   cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        [
+            Path(sys.executable).parent / "openapi-python-client",
+            "generate",
+            "--path",
+            "openapi.json",
+            "--meta",
+            "none",
+            "--output-path",
+            PACKAGE,
+        ],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
     sys.path.insert(0, str(folder))
     yield Generated(running_hub)
     sys.path.remove(str(folder))
@@ -50,17 +63,25 @@ def generated(running_hub: RunningHub, tmp_path_factory: pytest.TempPathFactory)
 
 def test_it_sends_a_transfer_and_gives_a_receipt(generated: Generated, running_hub: RunningHub) -> None:
     record = {
-        "person": {"name": "马丽娜·阿不都", "id_number": "370828199011303627"}, "case": {"number": "（2021）鲁0826刑初57号", "deciding_agency": "court.370826", "effective_on": None},
+        "person": {"name": "马丽娜·阿不都", "id_number": "370828199011303627"},
+        "case": {"number": "（2021）鲁0826刑初57号", "deciding_agency": "court.370826", "effective_on": None},
         "correction": {"category": "probation", "execution_place": "370826", "term": {"months": 36}},
     }
     body = generated.model("AdmissionDocumentsRequest").from_dict({"exchange": "admission.documents", "record": record})
     kept = generated.call("court.370826", "transfers.create_transfer", body=body, idempotency_key="generated-1")
     assert kept.status_code == 202, kept.content
     assert [(d.recipient, d.role.value) for d in kept.parsed.deliveries] == [
-        ("bureau.370826", "to"), ("procuratorate.370826", "copy"), ("police.370826", "copy")]
+        ("bureau.370826", "to"),
+        ("procuratorate.370826", "copy"),
+        ("police.370826", "copy"),
+    ]
 
     copy = next(d.id for d in kept.parsed.deliveries if d.recipient == "procuratorate.370826")
-    running_hub.wait_for("procuratorate.370826", "/v1/inbox?limit=200", lambda inbox: any(item["delivery"] == copy for item in inbox["items"]))
+    running_hub.wait_for(
+        "procuratorate.370826",
+        "/v1/inbox?limit=200",
+        lambda inbox: any(item["delivery"] == copy for item in inbox["items"]),
+    )
     inbox = generated.call("procuratorate.370826", "inbox.read_inbox", limit=200).parsed
     (item,) = [item for item in inbox.items if item.delivery == copy]
     assert item.record.to_dict()["person"]["name"] == "马丽娜·阿不都"
@@ -78,15 +99,30 @@ def test_it_sends_a_transfer_and_gives_a_receipt(generated: Generated, running_h
 
 
 def test_it_reads_every_fault_of_a_refusal(generated: Generated) -> None:
-    body = generated.model("AdmissionReportInRequest").from_dict({"exchange": "admission.report-in", "record": {"report_in": {"reported_on": "2021-03-18"}}})
-    refused = generated.call("bureau.370826", "transfers.create_transfer", body=body, idempotency_key="generated-2", accept_language="en")
+    body = generated.model("AdmissionReportInRequest").from_dict(
+        {"exchange": "admission.report-in", "record": {"report_in": {"reported_on": "2021-03-18"}}}
+    )
+    refused = generated.call(
+        "bureau.370826", "transfers.create_transfer", body=body, idempotency_key="generated-2", accept_language="en"
+    )
     assert refused.status_code == 422
     assert [(fault.pointer, fault.rule) for fault in refused.parsed.errors]
     assert refused.parsed.title == "Refused"
 
 
 def test_it_knows_every_operation_that_carries_json(generated: Generated) -> None:
-    for operation in ("access.issue_token", "transfers.list_transfers", "transfers.get_timeline", "transfers.redeliver_transfer",
-                      "transfers.create_submission", "documents.put_document", "documents.get_document", "persons.get_responsibility",
-                      "persons.search_person", "configuration.list_agencies", "configuration.get_exchange", "operations.health_ready"):
+    for operation in (
+        "access.issue_token",
+        "transfers.list_transfers",
+        "transfers.get_timeline",
+        "transfers.redeliver_transfer",
+        "transfers.create_submission",
+        "documents.put_document",
+        "documents.get_document",
+        "persons.get_responsibility",
+        "persons.search_person",
+        "configuration.list_agencies",
+        "configuration.get_exchange",
+        "operations.health_ready",
+    ):
         assert callable(generated.module(f"api.{operation}").sync_detailed)

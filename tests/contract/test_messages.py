@@ -59,9 +59,13 @@ def test_every_reference_leads_somewhere() -> None:
 def test_each_operation_uses_messages_of_its_channel() -> None:
     for operation in CONTRACT["operations"].values():
         assert operation["action"] in ("send", "receive")
-        assert all(message["$ref"].startswith(operation["channel"]["$ref"] + "/messages/") for message in operation["messages"])
+        assert all(
+            message["$ref"].startswith(operation["channel"]["$ref"] + "/messages/") for message in operation["messages"]
+        )
     for channel in CONTRACT["channels"].values():
-        assert {server["$ref"] for server in channel["servers"]} <= {f"#/servers/{name}" for name in CONTRACT["servers"]}
+        assert {server["$ref"] for server in channel["servers"]} <= {
+            f"#/servers/{name}" for name in CONTRACT["servers"]
+        }
 
 
 def test_the_queue_is_named_as_the_hub_names_it() -> None:
@@ -74,11 +78,23 @@ def test_a_release_note_is_as_the_contract_says() -> None:
     assert NOTE(json.loads(encode(ReleaseNote("dlv_01j8w3v5k3", 7)))) == []
     for example in CONTRACT["components"]["messages"]["release"]["examples"]:
         assert NOTE(example["payload"]) == []
-        assert encode(decode(json.dumps(example["payload"]).encode())) == json.dumps(example["payload"], separators=(",", ":")).encode()
+        assert (
+            encode(decode(json.dumps(example["payload"]).encode()))
+            == json.dumps(example["payload"], separators=(",", ":")).encode()
+        )
 
 
-@pytest.mark.parametrize("wrong", [{}, {"v": 2, "delivery": "d", "release": 1}, {"v": 1, "delivery": "", "release": 1},
-                                   {"v": 1, "delivery": "d", "release": 0}, {"v": 1, "delivery": 1, "release": 1}, []])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"v": 2, "delivery": "d", "release": 1},
+        {"v": 1, "delivery": "", "release": 1},
+        {"v": 1, "delivery": "d", "release": 0},
+        {"v": 1, "delivery": 1, "release": 1},
+        [],
+    ],
+)
 def test_what_the_contract_refuses_the_hub_refuses(wrong: Any) -> None:
     assert NOTE(wrong)
     with pytest.raises(NotAReleaseNote):
@@ -107,17 +123,45 @@ def agency() -> Iterator[HTTPServer]:
 
 
 def parcel() -> Parcel:
-    transfer = StoredTransfer(**{**dict.fromkeys(StoredTransfer.__dataclass_fields__), "id": "trf_01j8w3v5k2", "exchange": "admission.documents",  # type: ignore[arg-type]
-                                 "sender": "court.370826", "case": "cas_01j8w3v5k6", "person": "per_01j8w3v5k5", "record": {"person": {"name": "周㴔"}},
-                                 "accepted_at": TIME})
-    delivery = StoredDelivery(**{**dict.fromkeys(StoredDelivery.__dataclass_fields__), "id": "dlv_01j8w3v5k3", "role": "to",  # type: ignore[arg-type]
-                                 "recipient": "bureau.370828", "state": DeliveryState.ATTEMPTING})
+    transfer = StoredTransfer(
+        **{
+            **dict.fromkeys(StoredTransfer.__dataclass_fields__),
+            "id": "trf_01j8w3v5k2",
+            "exchange": "admission.documents",  # type: ignore[arg-type]
+            "sender": "court.370826",
+            "case": "cas_01j8w3v5k6",
+            "person": "per_01j8w3v5k5",
+            "record": {"person": {"name": "周㴔"}},
+            "accepted_at": TIME,
+        }
+    )
+    delivery = StoredDelivery(
+        **{
+            **dict.fromkeys(StoredDelivery.__dataclass_fields__),
+            "id": "dlv_01j8w3v5k3",
+            "role": "to",  # type: ignore[arg-type]
+            "recipient": "bureau.370828",
+            "state": DeliveryState.ATTEMPTING,
+        }
+    )
     item = inbox_item(delivery, transfer, [StoredDocument("0" * 64, "判决书.pdf", None, "application/pdf", 5)])
-    return Parcel(delivery.id, transfer.id, "msg-1", "admission.documents", json.dumps(item).encode(), "application/json", {}, (), TIME)
+    return Parcel(
+        delivery.id,
+        transfer.id,
+        "msg-1",
+        "admission.documents",
+        json.dumps(item).encode(),
+        "application/json",
+        {},
+        (),
+        TIME,
+    )
 
 
 def test_a_webhook_is_as_the_contract_says(agency: HTTPServer) -> None:
-    endpoint = Endpoint("bureau.370828", "rest", f"http://127.0.0.1:{agency.server_port}/webhook", None, SECRET, {}, None, 10)
+    endpoint = Endpoint(
+        "bureau.370828", "rest", f"http://127.0.0.1:{agency.server_port}/webhook", None, SECRET, {}, None, 10
+    )
     outcome = RestConnector().call(endpoint, parcel(), None)  # type: ignore[arg-type]
     assert outcome.kind is OutcomeKind.DONE, outcome
     headers, body = agency.got  # type: ignore[attr-defined]

@@ -15,8 +15,14 @@ from hub.api import resources
 from hub.api.bundle import contract
 
 CONTRACT = contract()["components"]["schemas"]
-RESOURCES = {name: found for name, found in vars(resources).items()
-             if inspect.isclass(found) and issubclass(found, Schema) and found.__module__ == resources.__name__ and found is not resources.Resource}
+RESOURCES = {
+    name: found
+    for name, found in vars(resources).items()
+    if inspect.isclass(found)
+    and issubclass(found, Schema)
+    and found.__module__ == resources.__name__
+    and found is not resources.Resource
+}
 
 #: What both can say. Patterns, lengths and examples are the contract's alone, which is checked first.
 COMPARED = ("type", "format", "enum", "nullable", "required", "additionalProperties", "properties", "items")
@@ -25,7 +31,9 @@ UNION = "TransferRequest"
 
 
 def written_by_apispec() -> dict[str, Any]:
-    plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: (schema if inspect.isclass(schema) else type(schema)).__name__)
+    plugin = MarshmallowPlugin(
+        schema_name_resolver=lambda schema: (schema if inspect.isclass(schema) else type(schema)).__name__
+    )
     spec = APISpec("resources", "1", "3.0.3", plugins=[plugin])
     plugin.map_to_openapi_type(resources.Time, "string", "date-time")
     plugin.map_to_openapi_type(resources.Day, "string", "date")
@@ -69,7 +77,11 @@ def contracts(name: str) -> dict[str, Any]:
     branches = []
     for reference in CONTRACT[name]["oneOf"]:
         branch = CONTRACT[reference["$ref"].rpartition("/")[2]]
-        properties = {**branch["properties"], "record": {"type": "object", "additionalProperties": True}, "exchange": {"type": "string"}}
+        properties = {
+            **branch["properties"],
+            "record": {"type": "object", "additionalProperties": True},
+            "exchange": {"type": "string"},
+        }
         branches.append(normal({**branch, "properties": properties}, CONTRACT))
     common = branches[0]
     assert all(branch == common for branch in branches)
@@ -77,7 +89,9 @@ def contracts(name: str) -> dict[str, Any]:
 
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # apispec warns of fields that it must guess; the comparison finds what it guesses wrong
+    warnings.simplefilter(
+        "ignore"
+    )  # apispec warns of fields that it must guess; the comparison finds what it guesses wrong
     WRITTEN = written_by_apispec()
 
 
@@ -92,8 +106,24 @@ def test_a_resource_is_what_the_contract_says(name: str) -> None:
 
 def test_each_envelope_of_the_contract_has_its_resource() -> None:
     records = {name for name in CONTRACT if "x-exchange" in CONTRACT[name]}
-    parts_of_records = {"Message", "Person", "Case", "Sentence", "Correction", "Parole", "Health", "Documents", "Answers", "Unmapped", "ReceiptBody",
-                        "ReportIn", "NoShow", "Registration", "Assessment", "Record"}
+    parts_of_records = {
+        "Message",
+        "Person",
+        "Case",
+        "Sentence",
+        "Correction",
+        "Parole",
+        "Health",
+        "Documents",
+        "Answers",
+        "Unmapped",
+        "ReceiptBody",
+        "ReportIn",
+        "NoShow",
+        "Registration",
+        "Assessment",
+        "Record",
+    }
     branches = {ref["$ref"].rpartition("/")[2] for ref in CONTRACT[UNION]["oneOf"]}
     said_by_errors = {"Problem", "Fault"}
     words = {name for name, schema in CONTRACT.items() if schema.get("type") == "string"}

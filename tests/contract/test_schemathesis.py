@@ -18,7 +18,10 @@ from tests.contract.conftest import RunningHub
 
 THOROUGH = os.environ.get("HUB_TEST_THOROUGH") == "1"
 CONFIG = SchemathesisConfig.from_dict(
-    {} if THOROUGH else {"operations": [{"include-operation-id": "create_transfer", "phases": {"coverage": {"enabled": False}}}]})
+    {}
+    if THOROUGH
+    else {"operations": [{"include-operation-id": "create_transfer", "phases": {"coverage": {"enabled": False}}}]}
+)
 SCHEMA = schemathesis.openapi.from_dict(contract(), config=CONFIG)
 AGENCY = "bureau.370826"
 
@@ -31,7 +34,9 @@ NOT_HELD = [positive_data_acceptance]
 def test_no_answer_that_the_contract_lacks(case: schemathesis.Case, running_hub: RunningHub) -> None:
     without = list(NOT_HELD)
     if case.operation.definition.raw["operationId"] == "call_soap":
-        without.append(not_a_server_error)  # SOAP 1.1 (section 6.2) puts every fault under 500, the sender's own mistakes too
+        without.append(
+            not_a_server_error
+        )  # SOAP 1.1 (section 6.2) puts every fault under 500, the sender's own mistakes too
     headers = {"Authorization": f"Bearer {running_hub.token(AGENCY)}"}
     case.call_and_validate(base_url=running_hub.url, headers=headers, excluded_checks=without, timeout=60)
 

@@ -33,14 +33,20 @@ def say(**what: Any) -> None:
 def main(told: dict[str, Any]) -> None:
     hub = make_hub(Path(told["folder"]), told["store_url"], Path(told["config"]), broker_url=told["broker_url"])
     with running(hub), ThreadPoolExecutor(2) as senders:
+
         def submit(n: int) -> None:
-            say(key=f"e{n}", answer=submit_record(hub, PRISON, f"e{n}", handover(n, place="370826" if n % 2 else "370828")))
+            say(
+                key=f"e{n}",
+                answer=submit_record(hub, PRISON, f"e{n}", handover(n, place="370826" if n % 2 else "370828")),
+            )
 
         def receipts() -> bool:
             """Give the neighbour's receipts for what has come; whether all are given."""
             for row in rows(hub, "SELECT id FROM delivery WHERE recipient = :r AND status = 'delivered'", r=NEIGHBOUR):
                 say(receipt=give(hub, NEIGHBOUR, row.id, {"outcome": "accepted"}))
-            return everything_arrived(hub) and not rows(hub, "SELECT 1 FROM delivery WHERE recipient = :r AND status <> 'accepted'", r=NEIGHBOUR)
+            return everything_arrived(hub) and not rows(
+                hub, "SELECT 1 FROM delivery WHERE recipient = :r AND status <> 'accepted'", r=NEIGHBOUR
+            )
 
         def submit_all() -> None:
             for done in [senders.submit(submit, n) for n in range(told["number"])]:

@@ -34,8 +34,15 @@ def run_hub(told: dict[str, Any], crash_at: str | None) -> tuple[int, list[dict[
     """Exit code, what it said, and its errors."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HUB_")}
     environment |= {"PYTHONPATH": str(ROOT), **({"HUB_CRASH_AT": crash_at} if crash_at else {})}
-    done = subprocess.run([sys.executable, Path(__file__).with_name("hub_process.py"), json.dumps(told)], cwd=told["folder"], env=environment,
-                          capture_output=True, text=True, timeout=DEADLINE, check=False)
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("hub_process.py"), json.dumps(told)],
+        cwd=told["folder"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
     said = [json.loads(line) for line in done.stdout.splitlines() if line.endswith("}")]
     return done.returncode, said, done.stderr
 
@@ -43,16 +50,33 @@ def run_hub(told: dict[str, Any], crash_at: str | None) -> tuple[int, list[dict[
 def crash_and_finish(folder: Path, store_url: str, broker_url: str | None, point: str) -> None:
     with recipients(3) as (bureau, neighbour, copies):
         bureau.answer = "accepted"
-        config = county(folder / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url, **dict.fromkeys(COPIED, copies.url)}, timeout=1.0)
-        told = {"folder": str(folder), "store_url": store_url, "broker_url": broker_url, "config": str(config), "number": NUMBER}
+        config = county(
+            folder / "config",
+            {BUREAU: bureau.url, NEIGHBOUR: neighbour.url, **dict.fromkeys(COPIED, copies.url)},
+            timeout=1.0,
+        )
+        told = {
+            "folder": str(folder),
+            "store_url": store_url,
+            "broker_url": broker_url,
+            "config": str(config),
+            "number": NUMBER,
+        }
         code, first, errors = run_hub(told, f"{point}:2")
         assert code == -signal.SIGKILL, f"it did not die at {point} but ended with {code}:\n{errors}"
         code, second, errors = run_hub(told, None)
         assert code == 0, errors
-        books(store_url, first, second, [{(entry.transfer, entry.message_id) for entry in one.journal} for one in (bureau, neighbour, copies)])
+        books(
+            store_url,
+            first,
+            second,
+            [{(entry.transfer, entry.message_id) for entry in one.journal} for one in (bureau, neighbour, copies)],
+        )
 
 
-def books(store_url: str, first: list[dict[str, Any]], second: list[dict[str, Any]], seen: list[set[tuple[str, str]]]) -> None:
+def books(
+    store_url: str, first: list[dict[str, Any]], second: list[dict[str, Any]], seen: list[set[tuple[str, str]]]
+) -> None:
     before = {said["key"]: said["answer"] for said in first if "key" in said}
     after = {said["key"]: said["answer"] for said in second if "key" in said}
     assert len(after) == NUMBER
@@ -68,7 +92,9 @@ def books(store_url: str, first: list[dict[str, Any]], second: list[dict[str, An
         disputes = db.execute(text("SELECT count(*) FROM dispute")).scalar()
         unfinished = db.execute(text("SELECT count(*) FROM attempt WHERE outcome IS NULL")).scalar()
     database.close()
-    assert {row.id for row in transfers if row.exchange == "admission.escort"} == {answer["id"] for answer in after.values()}
+    assert {row.id for row in transfers if row.exchange == "admission.escort"} == {
+        answer["id"] for answer in after.values()
+    }
     assert {row.status for row in transfers} == {"answered", "delivered"}
     assert sum(row.exchange == "receipt" for row in transfers) == len(receipts) == NUMBER
     expected = {answer["person"]: [PRISON, BUREAU if int(key[1:]) % 2 else NEIGHBOUR] for key, answer in after.items()}
@@ -82,12 +108,16 @@ def books(store_url: str, first: list[dict[str, Any]], second: list[dict[str, An
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_nothing_is_lost_or_doubled_on_sqlite_and_the_embedded_broker(tmp_path: Path, sqlite_url: str, point: str) -> None:
+def test_nothing_is_lost_or_doubled_on_sqlite_and_the_embedded_broker(
+    tmp_path: Path, sqlite_url: str, point: str
+) -> None:
     crash_and_finish(tmp_path, sqlite_url, None, point)
 
 
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
 @pytest.mark.parametrize("point", POINTS)
-def test_nothing_is_lost_or_doubled_on_postgres_and_rabbitmq(tmp_path: Path, postgres_url: str, rabbitmq_url: str, point: str) -> None:
+def test_nothing_is_lost_or_doubled_on_postgres_and_rabbitmq(
+    tmp_path: Path, postgres_url: str, rabbitmq_url: str, point: str
+) -> None:
     crash_and_finish(tmp_path, postgres_url, rabbitmq_url, point)

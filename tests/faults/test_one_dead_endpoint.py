@@ -56,15 +56,25 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "SWEEP", 0.1)
 
 
-def test_a_backlog_keeps_no_more_notes_out_than_its_window(tmp_path: Path, store_url: str, pair: list[Recipient]) -> None:
+def test_a_backlog_keeps_no_more_notes_out_than_its_window(
+    tmp_path: Path, store_url: str, pair: list[Recipient]
+) -> None:
     bureau, neighbour = pair
-    hub = make_hub(tmp_path, store_url, county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}), clock=StoppedClock())
+    hub = make_hub(
+        tmp_path,
+        store_url,
+        county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}),
+        clock=StoppedClock(),
+    )
     hand = ByHand(hub)
     backlog(hub)
     other = submit_record(hub, COURT, "other", notice(900, place="370828"))
     while hand.dispatch():
         pass
-    out = rows(hub, "SELECT recipient, count(*) AS n FROM delivery WHERE status = 'released' GROUP BY recipient ORDER BY recipient")
+    out = rows(
+        hub,
+        "SELECT recipient, count(*) AS n FROM delivery WHERE status = 'released' GROUP BY recipient ORDER BY recipient",
+    )
     assert [(row.recipient, row.n) for row in out] == [(BUREAU, dispatch_flow.WINDOW), (NEIGHBOUR, 1)]
     hand.run()
     assert len(bureau.journal) == BACKLOG
@@ -75,14 +85,18 @@ def test_a_backlog_keeps_no_more_notes_out_than_its_window(tmp_path: Path, store
 
 @pytest.mark.parametrize("trouble", ["hangs", "down"])
 def test_the_backlog_of_a_dead_agency_starves_nobody_and_is_worked_off_afterwards(
-        tmp_path: Path, store_url: str, pair: list[Recipient], trouble: str) -> None:
+    tmp_path: Path, store_url: str, pair: list[Recipient], trouble: str
+) -> None:
     bureau, neighbour = pair
     if trouble == "hangs":
         bureau.held.clear()
     else:
         bureau.answer = "down"
-    hub = make_hub(tmp_path, store_url, county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}, timeout=60.0,
-                                               retry=[0.2, 1.0]))
+    hub = make_hub(
+        tmp_path,
+        store_url,
+        county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}, timeout=60.0, retry=[0.2, 1.0]),
+    )
     backlog(hub)
     with running(hub):
         until(lambda: bureau.calls >= process.WINDOW)
@@ -90,7 +104,11 @@ def test_the_backlog_of_a_dead_agency_starves_nobody_and_is_worked_off_afterward
             submit_record(hub, COURT, f"n{n}", notice(600 + n, place="370828", person=n))
             neighbour.wait_for(n + 1, seconds=10)
         assert not bureau.journal
-        out = rows(hub, "SELECT count(*) AS n FROM delivery WHERE recipient = :r AND status IN ('released', 'attempting')", r=BUREAU)[0].n
+        out = rows(
+            hub,
+            "SELECT count(*) AS n FROM delivery WHERE recipient = :r AND status IN ('released', 'attempting')",
+            r=BUREAU,
+        )[0].n
         assert out <= dispatch_flow.WINDOW
         bureau.answer = 200
         bureau.held.set()
@@ -101,7 +119,8 @@ def test_the_backlog_of_a_dead_agency_starves_nobody_and_is_worked_off_afterward
 
 
 def test_stopping_takes_no_longer_than_its_patience_and_the_next_process_goes_on(
-        tmp_path: Path, sqlite_url: str, pair: list[Recipient], caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, sqlite_url: str, pair: list[Recipient], caplog: pytest.LogCaptureFixture
+) -> None:
     bureau, neighbour = pair
     config = county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}, timeout=60.0)
     hub = make_hub(tmp_path, sqlite_url, config)
@@ -129,11 +148,16 @@ def test_stopping_takes_no_longer_than_its_patience_and_the_next_process_goes_on
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
 def test_a_broker_that_lost_everything_gets_it_again_from_the_store(
-        tmp_path: Path, postgres_url: str, rabbitmq: RabbitMQ, rabbitmq_url: str, pair: list[Recipient]) -> None:
+    tmp_path: Path, postgres_url: str, rabbitmq: RabbitMQ, rabbitmq_url: str, pair: list[Recipient]
+) -> None:
     bureau, neighbour = pair
     bureau.held.clear()
-    hub = make_hub(tmp_path, postgres_url, county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}, timeout=60.0),
-                   broker_url=rabbitmq_url)
+    hub = make_hub(
+        tmp_path,
+        postgres_url,
+        county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}, timeout=60.0),
+        broker_url=rabbitmq_url,
+    )
     with running(hub):
         for n in range(30):
             submit_record(hub, COURT, f"k{n}", notice(n))
@@ -152,10 +176,17 @@ def test_a_broker_that_lost_everything_gets_it_again_from_the_store(
     hub.database.close()
 
 
-def test_a_broker_without_room_leaves_everything_in_the_store(tmp_path: Path, store_url: str, pair: list[Recipient]) -> None:
+def test_a_broker_without_room_leaves_everything_in_the_store(
+    tmp_path: Path, store_url: str, pair: list[Recipient]
+) -> None:
     bureau, neighbour = pair
 
-    hub = make_hub(tmp_path, store_url, county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}), clock=StoppedClock())
+    hub = make_hub(
+        tmp_path,
+        store_url,
+        county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}),
+        clock=StoppedClock(),
+    )
     hand = ByHand(hub)
     told = submit_record(hub, COURT, "k1", notice(1))
     publish = hub.broker.publish

@@ -50,7 +50,12 @@ def _requests(stand: HubStand) -> bytes:
 
 
 def _answer(answer: m.Answer) -> bytes:
-    head = "\r\n".join([f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", *(f"{name}: {value}" for name, value in answer.headers.items())])
+    head = "\r\n".join(
+        [
+            f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
+            *(f"{name}: {value}" for name, value in answer.headers.items()),
+        ]
+    )
     return sanitised(head.encode() + b"\r\n\r\n" + answer.content)
 
 
@@ -60,15 +65,25 @@ def captured(folder: Path) -> Mapping[str, bytes]:
     running: list[Program] = []
 
     def start(system: str, agency: str) -> Program:
-        program = Program(foreign_command(system), agency, folder / agency, user=m.USER, password=m.PASSWORD,
-                          hub=stand.url, hub_user="USER", hub_password="PASSWORD")
+        program = Program(
+            foreign_command(system),
+            agency,
+            folder / agency,
+            user=m.USER,
+            password=m.PASSWORD,
+            hub=stand.url,
+            hub_user="USER",
+            hub_password="PASSWORD",
+        )
         running.append(program)
         return program
 
     try:
         return {
-            **_prison(start("prison", "prison.370800"), stand), **_court(start("court", "court.370826"), stand),
-            **_police(start("police", "police.370826"), stand), **_city(start("city", "bureau.370826")),
+            **_prison(start("prison", "prison.370800"), stand),
+            **_court(start("court", "court.370826"), stand),
+            **_police(start("police", "police.370826"), stand),
+            **_city(start("city", "bureau.370826")),
         }
     finally:
         for program in running:
@@ -86,19 +101,25 @@ def _prison(prison: Program, stand: HubStand) -> dict[str, bytes]:
     prison.arm("empty")
     found["php-prison-answer-nil.txt"] = _answer(m.send_data(prison.url, m.receipt_record(), "HZ"))
     unknown = m.envelope(f'<p:sendAll xmlns:p="{m.PRISON}"/>')
-    found["php-prison-fault.txt"] = _answer(m.post(prison.url, unknown, {"Content-Type": "text/xml", "SOAPAction": '""'}))
+    found["php-prison-fault.txt"] = _answer(
+        m.post(prison.url, unknown, {"Content-Type": "text/xml", "SOAPAction": '""'})
+    )
     return found
 
 
 def _court(court: Program, stand: HubStand) -> dict[str, bytes]:
     sample = (m.SAMPLES / "SubmitExecution-request.xml").read_text()
-    pending = sample.replace("<EffectiveDate>2021-03-12T00:00:00</EffectiveDate>",
-                             f'<EffectiveDate xmlns:x="{m.XSI}" x:nil="true"/>')
+    pending = sample.replace(
+        "<EffectiveDate>2021-03-12T00:00:00</EffectiveDate>", f'<EffectiveDate xmlns:x="{m.XSI}" x:nil="true"/>'
+    )
     unknown = sample.replace("</CaseNumber>", "</CaseNumber><Presiding>王某</Presiding>")
     found = {}
     for name, text, options in (
-        ("1.1", sample, {}), ("1.2", sample, {"version": "1.2"}), ("1.1-dates-as-utc", sample, {"dates": "Date"}),
-        ("1.1-nil", pending, {}), ("1.1-unknown-element", unknown, {}),
+        ("1.1", sample, {}),
+        ("1.2", sample, {"version": "1.2"}),
+        ("1.1-dates-as-utc", sample, {"dates": "Date"}),
+        ("1.1-nil", pending, {}),
+        ("1.1-unknown-element", unknown, {}),
     ):
         court.send(text, **options)
         found[f"npm-court-request-{name}.txt"] = _requests(stand)
@@ -129,8 +150,13 @@ def _city(city: Program) -> dict[str, bytes]:
     waiting, done = (m.query(city.url, ticket, submitted.text("batchNo") or "") for _ in range(2))
     city.arm("busy")
     answers = {
-        "login": login, "upload": uploaded, "submit": submitted, "query-waiting": waiting, "query-done": done,
-        "submit-busy": m.submit(city.url, ticket, rows), "query-ticket-dead": m.query(city.url, "x", "PC1"),
+        "login": login,
+        "upload": uploaded,
+        "submit": submitted,
+        "query-waiting": waiting,
+        "query-done": done,
+        "submit-busy": m.submit(city.url, ticket, rows),
+        "query-ticket-dead": m.query(city.url, "x", "PC1"),
     }
     return {f"npm-city-answer-{name}.txt": _answer(answer) for name, answer in answers.items()}
 

@@ -50,7 +50,9 @@ class Answer:
 def post(url: str, body: str | bytes, headers: Mapping[str, str]) -> Answer:
     with requests.Session() as session:
         session.trust_env = False
-        return Answer(session.post(url, data=body.encode() if isinstance(body, str) else body, headers=headers, timeout=30))
+        return Answer(
+            session.post(url, data=body.encode() if isinstance(body, str) else body, headers=headers, timeout=30)
+        )
 
 
 def envelope(body: str, header: str = "", namespace: str = SOAP11) -> str:
@@ -78,12 +80,20 @@ def _with(text: str, replaced: Mapping[str, str]) -> str:
     for name, value in replaced.items():
         before, tag, rest = text.partition(f"<{name}>")
         assert tag, name
-        text = before + tag + escape(value) + rest[rest.index(f"</{name}>"):]
+        text = before + tag + escape(value) + rest[rest.index(f"</{name}>") :]
     return text
 
 
-def send_data(url: str, record: str, business_type: str, *, user: str = USER, password: str = PASSWORD,
-              encoding: str = "UTF-8", charset: bool = True) -> Answer:
+def send_data(
+    url: str,
+    record: str,
+    business_type: str,
+    *,
+    user: str = USER,
+    password: str = PASSWORD,
+    encoding: str = "UTF-8",
+    charset: bool = True,
+) -> Answer:
     typed = 'xsi:type="xsd:string"'
     body = (
         f'<?xml version="1.0" encoding="{encoding}"?><s:Envelope xmlns:s="{SOAP11}" xmlns:xsi="{XSI}"'
@@ -105,9 +115,18 @@ def prison_answer(answer: Answer) -> tuple[str | None, str | None, str | None]:
 
 
 # ---------------------------------------------------------------- court
-def reply_to_court(url: str, version: str = "1.1", *, kind: str = "回执", action: str | None = f'"{COURT}ReceiveReply"',
-                   user: str | None = USER, password: str = PASSWORD, notice: str = "WSFY-2021-0315-001",
-                   text: str = "孙某甲(370826198509172110)：已接收", extra: str = "") -> Answer:
+def reply_to_court(
+    url: str,
+    version: str = "1.1",
+    *,
+    kind: str = "回执",
+    action: str | None = f'"{COURT}ReceiveReply"',
+    user: str | None = USER,
+    password: str = PASSWORD,
+    notice: str = "WSFY-2021-0315-001",
+    text: str = "孙某甲(370826198509172110)：已接收",
+    extra: str = "",
+) -> Answer:
     header = ""
     if user is not None:
         header = f'<h:AuthHeader xmlns:h="{COURT}"><h:UserName>{user}</h:UserName><h:Password>{password}</h:Password></h:AuthHeader>'
@@ -124,7 +143,9 @@ def reply_to_court(url: str, version: str = "1.1", *, kind: str = "回执", acti
 
 
 # ---------------------------------------------------------------- police
-def security(*, user: str = USER, password: str = PASSWORD, nonce: bytes | None = None, late: timedelta = timedelta()) -> str:
+def security(
+    *, user: str = USER, password: str = PASSWORD, nonce: bytes | None = None, late: timedelta = timedelta()
+) -> str:
     """A UsernameToken with PasswordDigest, as the profile defines it; `late` moves its time."""
     nonce = os.urandom(16) if nonce is None else nonce
     created = (datetime.now(UTC) + late).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -139,19 +160,27 @@ def security(*, user: str = USER, password: str = PASSWORD, nonce: bytes | None 
 def police_record(key: str = "XX-1", **replaced: str) -> str:
     """The sample's body; replaced by element as for the prison."""
     root = etree.parse(SAMPLES / "TsRyxx-request.xml").getroot()
-    return _with(etree.tostring(root.find(f".//{{{POLICE}}}TsRyxxQq"), encoding="unicode", with_tail=False),
-                 {"XXID": key, **replaced})
+    return _with(
+        etree.tostring(root.find(f".//{{{POLICE}}}TsRyxxQq"), encoding="unicode", with_tail=False),
+        {"XXID": key, **replaced},
+    )
 
 
 def ts_ryxx(url: str, record: str, header: str | None = None) -> Answer:
-    return post(url, envelope(record, security() if header is None else header),
-                {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '"urn:ga:jzxt:v2:tsRyxx"'})
+    return post(
+        url,
+        envelope(record, security() if header is None else header),
+        {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '"urn:ga:jzxt:v2:tsRyxx"'},
+    )
 
 
 # ---------------------------------------------------------------- city
 def city(url: str, operation: str, inside: str) -> Answer:
-    return post(url, envelope(f'<{operation} xmlns="{CITY}">{inside}</{operation}>'),
-                {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{operation}"'})
+    return post(
+        url,
+        envelope(f'<{operation} xmlns="{CITY}">{inside}</{operation}>'),
+        {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{operation}"'},
+    )
 
 
 def login(url: str, user: str = USER, password: str = PASSWORD) -> Answer:
@@ -159,28 +188,42 @@ def login(url: str, user: str = USER, password: str = PASSWORD) -> Answer:
     return city(url, "login", f"<account>{user}</account><md5Password>{digest}</md5Password>")
 
 
-def upload(url: str, ticket: str, data: bytes, offset: int = 0, *, last: bool = True, upload_id: str | None = None) -> Answer:
+def upload(
+    url: str, ticket: str, data: bytes, offset: int = 0, *, last: bool = True, upload_id: str | None = None
+) -> Answer:
     known = f"<uploadId>{upload_id}</uploadId>" if upload_id else ""
-    return city(url, "uploadChunk", f"<ticket>{ticket}</ticket>{known}<offset>{offset}</offset><last>{str(last).lower()}</last>"
-                                    f"<data>{base64.b64encode(data).decode()}</data>")
+    return city(
+        url,
+        "uploadChunk",
+        f"<ticket>{ticket}</ticket>{known}<offset>{offset}</offset><last>{str(last).lower()}</last>"
+        f"<data>{base64.b64encode(data).decode()}</data>",
+    )
 
 
 def subject(**replaced: str) -> str:
     """The sample's person."""
     root = etree.parse(SAMPLES / "submit-request.xml").getroot()
     found = root.find(f".//{{{CITY}}}subject")
-    return "<subject>" + "".join(
-        f"<{etree.QName(one).localname}>{escape(replaced.get(etree.QName(one).localname, one.text))}</{etree.QName(one).localname}>"
-        for one in found
-    ) + "</subject>"
+    return (
+        "<subject>"
+        + "".join(
+            f"<{etree.QName(one).localname}>{escape(replaced.get(etree.QName(one).localname, one.text))}</{etree.QName(one).localname}>"
+            for one in found
+        )
+        + "</subject>"
+    )
 
 
 def submit(url: str, ticket: str, subjects: str, *, key: str = "M-1", upload_id: str | None = None) -> Answer:
     attached = ""
     if upload_id:
         attached = f"<attachment><uploadId>{upload_id}</uploadId><fileName>刑事判决书.pdf</fileName><fileType>pdf</fileType></attachment>"
-    return city(url, "submit", f"<ticket>{ticket}</ticket><messageId>{key}</messageId><businessType>RJ</businessType>"
-                               f"<fromUnit>370826</fromUnit>{subjects}{attached}")
+    return city(
+        url,
+        "submit",
+        f"<ticket>{ticket}</ticket><messageId>{key}</messageId><businessType>RJ</businessType>"
+        f"<fromUnit>370826</fromUnit>{subjects}{attached}",
+    )
 
 
 def query(url: str, ticket: str, batch: str) -> Answer:

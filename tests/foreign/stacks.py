@@ -61,7 +61,9 @@ class Program:
         self.data.mkdir(parents=True, exist_ok=True)
         self.errors = self.data / "stderr.txt"
         with self.errors.open("ab") as errors:
-            self.process = subprocess.Popen([*self.command, *arguments], stdout=subprocess.PIPE, stderr=errors, cwd=ROOT)
+            self.process = subprocess.Popen(
+                [*self.command, *arguments], stdout=subprocess.PIPE, stderr=errors, cwd=ROOT
+            )
         alarm = threading.Timer(PATIENCE, self.process.kill)
         alarm.start()
         try:

@@ -126,7 +126,9 @@ class TestEverySystem:
         answers = [program.session.post(program.url, data=b"<x/>", headers=headers, timeout=30) for _ in range(2)]
 
         assert [(one.status_code, one.headers["Content-Type"].split(";")[0]) for one in answers] == [
-            (500, "text/plain"), (200, "text/html")]
+            (500, "text/plain"),
+            (200, "text/html"),
+        ]
         assert program.control("GET", "faults")["armed"] == []
 
     def test_a_slow_answer_comes_after_its_seconds(self, start: Start, system: str) -> None:
@@ -193,20 +195,36 @@ class TestPrison:
         assert m.prison_answer(m.send_data(prison.url, m.receipt_record(), "HZ")) == first
         assert [entry["outcome"] for entry in prison.journal()] == ["accepted", "duplicate", "refused", "duplicate"]
 
-    @pytest.mark.parametrize(("replaced", "code"), [
-        ({"YLSH": ""}, "E010"), ({"JG": "0"}, "E010"), ({"HZSJ": "20120732101500"}, "E011"), ({"JG": "2"}, "E012"),
-        ({"GMSFHM": "370826197902140411"}, "E013"), ({"JSDW": "370900-TAJY"}, "E020"), ({"YWLX": "XX"}, "E002"),
-    ])
+    @pytest.mark.parametrize(
+        ("replaced", "code"),
+        [
+            ({"YLSH": ""}, "E010"),
+            ({"JG": "0"}, "E010"),
+            ({"HZSJ": "20120732101500"}, "E011"),
+            ({"JG": "2"}, "E012"),
+            ({"GMSFHM": "370826197902140411"}, "E013"),
+            ({"JSDW": "370900-TAJY"}, "E020"),
+            ({"YWLX": "XX"}, "E002"),
+        ],
+    )
     def test_what_is_wrong_is_said_by_code(self, prison: Program, replaced: dict[str, str], code: str) -> None:
         answer = m.send_data(prison.url, m.receipt_record(**replaced), "HZ")
 
         assert m.prison_answer(answer)[0] == code
         assert [(entry["outcome"], entry["code"]) for entry in prison.journal()] == [("refused", code)]
 
-    @pytest.mark.parametrize(("replaced", "code"), [
-        ({"YPXQ": "0506"}, "E012"), ({"CSRQ": "1979-02-14"}, "E011"), ({"ZM": ""}, "E010"), ({"LX": "77"}, "E012"),
-        ({"NR": "not base64!"}, "E002"), ({"GMSFHM": "370826197902140418"}, "E013"), ({}, "E020"),
-    ])
+    @pytest.mark.parametrize(
+        ("replaced", "code"),
+        [
+            ({"YPXQ": "0506"}, "E012"),
+            ({"CSRQ": "1979-02-14"}, "E011"),
+            ({"ZM": ""}, "E010"),
+            ({"LX": "77"}, "E012"),
+            ({"NR": "not base64!"}, "E002"),
+            ({"GMSFHM": "370826197902140418"}, "E013"),
+            ({}, "E020"),
+        ],
+    )
     def test_a_handover_is_checked_as_well(self, prison: Program, replaced: dict[str, str], code: str) -> None:
         assert m.prison_answer(m.send_data(prison.url, m.parole_record(**replaced), "JSJZ"))[0] == code
 
@@ -217,7 +235,10 @@ class TestPrison:
         prison.arm("busy")
         assert m.prison_answer(m.send_data(prison.url, m.receipt_record(), "HZ"))[0] == "E099"
         prison.arm("refuse", reason="已转监")
-        assert m.prison_answer(m.send_data(prison.url, m.receipt_record(), "HZ"))[:2] == ("E020", "非本单位管辖：已转监")
+        assert m.prison_answer(m.send_data(prison.url, m.receipt_record(), "HZ"))[:2] == (
+            "E020",
+            "非本单位管辖：已转监",
+        )
         assert [entry["outcome"] for entry in prison.journal()] == ["refused", "refused", "refused", "busy", "refused"]
 
     @pytest.mark.parametrize(("encoding", "charset"), [("UTF-8", True), ("GB18030", True), ("GB18030", False)])
@@ -244,8 +265,11 @@ class TestPrison:
         body = m.envelope(f'<p:sendData xmlns:p="{m.PRISON}"/>')
 
         assert m.post(prison.url, body, {"Content-Type": "text/xml"}).fault == "no SOAPAction header!"
-        twelve = m.post(prison.url, m.envelope(f'<p:sendData xmlns:p="{m.PRISON}"/>', namespace=m.SOAP12),
-                        {"Content-Type": "application/soap+xml", "SOAPAction": '""'})
+        twelve = m.post(
+            prison.url,
+            m.envelope(f'<p:sendData xmlns:p="{m.PRISON}"/>', namespace=m.SOAP12),
+            {"Content-Type": "application/soap+xml", "SOAPAction": '""'},
+        )
         assert twelve.element.findtext("faultcode") == "SOAP-ENV:VersionMismatch"
 
     def test_an_unknown_operation_is_a_fault_of_phps_own(self, prison: Program) -> None:
@@ -278,7 +302,9 @@ class TestPrison:
     def test_its_client_tells_what_it_did_not_get(self, start: Start, hub_stand: HubStand) -> None:
         sender = start("prison", "prison.370800", hub=hub_stand.url)
         unreachable = start("prison", "prison.370800", hub="http://127.0.0.1:9")
-        fault = m.envelope("<e:Fault><faultcode>e:Server</faultcode><faultstring>维护中</faultstring></e:Fault>").encode()
+        fault = m.envelope(
+            "<e:Fault><faultcode>e:Server</faultcode><faultstring>维护中</faultstring></e:Fault>"
+        ).encode()
         hub_stand.answer = lambda _: (500, "text/xml; charset=utf-8", fault)
 
         told = sender.send(m.parole_record())
@@ -295,15 +321,25 @@ class TestCourt:
 
         assert answer.root.tag == f"{{{m.SOAP11 if version == '1.1' else m.SOAP12}}}Envelope"
         assert etree.QName(answer.element) == etree.QName(m.COURT, "ReceiveReplyResponse")
-        assert (answer.text("ReceiveReplyResult/Success"), answer.text("ReceiveReplyResult/ReceiptNo")) == ("true", "SF00000001")
+        assert (answer.text("ReceiveReplyResult/Success"), answer.text("ReceiveReplyResult/ReceiptNo")) == (
+            "true",
+            "SF00000001",
+        )
         (entry,) = court.journal()
-        assert (entry["operation"], entry["key"], entry["outcome"], entry["version"]) == ("ReceiveReply", None, "accepted", version)
+        assert (entry["operation"], entry["key"], entry["outcome"], entry["version"]) == (
+            "ReceiveReply",
+            None,
+            "accepted",
+            version,
+        )
         assert entry["record"]["name"] == "孙某甲"
         assert entry["record"]["id_number"] == "370826198509172110"
         assert entry["record"]["agency"] == "微山县司法局"
 
     @pytest.mark.parametrize("version", ["1.1", "1.2"])
-    @pytest.mark.parametrize("action", [None, "http://tempuri.org/ReceiveReply", '""', '"http://tempuri.org/SubmitExecution"'])
+    @pytest.mark.parametrize(
+        "action", [None, "http://tempuri.org/ReceiveReply", '""', '"http://tempuri.org/SubmitExecution"']
+    )
     def test_the_action_is_checked_with_its_quotes(self, court: Program, version: str, action: str | None) -> None:
         answer = m.reply_to_court(court.url, version, action=action)
 
@@ -330,7 +366,10 @@ class TestCourt:
         refused = m.reply_to_court(court.url)
         unknown = m.reply_to_court(court.url, kind="收到")
 
-        assert (refused.text("ReceiveReplyResult/Success"), refused.text("ReceiveReplyResult/Error")) == ("false", "案件已归档")
+        assert (refused.text("ReceiveReplyResult/Success"), refused.text("ReceiveReplyResult/Error")) == (
+            "false",
+            "案件已归档",
+        )
         assert "ReplyKind" in (unknown.text("ReceiveReplyResult/Error") or "")
         assert [entry["outcome"] for entry in court.journal()] == ["refused", "refused"]
 
@@ -340,8 +379,11 @@ class TestCourt:
 
         assert "Stray" in (stray.fault or "")
         assert "Documents" in (unqualified.fault or "")
-        good = m.reply_to_court(court.url, extra="<c:Documents><c:Document><c:Title>报告</c:Title><c:Kind>其他</c:Kind>"
-                                                 "<c:Content>JVBERi0=</c:Content></c:Document></c:Documents>")
+        good = m.reply_to_court(
+            court.url,
+            extra="<c:Documents><c:Document><c:Title>报告</c:Title><c:Kind>其他</c:Kind>"
+            "<c:Content>JVBERi0=</c:Content></c:Document></c:Documents>",
+        )
         assert good.text("ReceiveReplyResult/Success") == "true"
         assert court.journal()[-1]["record"]["documents"][0]["size"] == 5
 
@@ -349,7 +391,8 @@ class TestCourt:
         body = m.envelope(
             f'<ReceiveReply xmlns="{m.COURT}"><NoticeId>N</NoticeId><ReplyKind>回执</ReplyKind>'
             "<ReplyDate>2021-03-15T10:00:00</ReplyDate><Text>周㴔(37082619790214041X)：已接收</Text></ReceiveReply>",
-            f'<AuthHeader xmlns="{m.COURT}"><UserName>hub</UserName><Password>通行证</Password></AuthHeader>')
+            f'<AuthHeader xmlns="{m.COURT}"><UserName>hub</UserName><Password>通行证</Password></AuthHeader>',
+        )
         declared = body.replace('version="1.0"', 'version="1.0" encoding="GB18030"').encode("GB18030")
         action = {"SOAPAction": '"http://tempuri.org/ReceiveReply"'}
 
@@ -372,15 +415,21 @@ class TestCourt:
     @pytest.mark.parametrize("version", ["1.1", "1.2"])
     def test_its_client_sends_a_notice(self, start: Start, hub_stand: HubStand, version: str) -> None:
         court = start("court", "court.370826", hub=hub_stand.url, hub_user="ws-court", hub_password="口令")
-        result = (f'<SubmitExecutionResponse xmlns="{m.COURT}"><SubmitExecutionResult><Success>true</Success>'
-                  "<ReceiptNo>S-1</ReceiptNo></SubmitExecutionResult></SubmitExecutionResponse>")
+        result = (
+            f'<SubmitExecutionResponse xmlns="{m.COURT}"><SubmitExecutionResult><Success>true</Success>'
+            "<ReceiptNo>S-1</ReceiptNo></SubmitExecutionResult></SubmitExecutionResponse>"
+        )
         namespace = m.SOAP11 if version == "1.1" else m.SOAP12
         media = "text/xml" if version == "1.1" else "application/soap+xml"
         hub_stand.answer = lambda _: (200, f"{media}; charset=utf-8", m.envelope(result, namespace=namespace).encode())
         sample = (m.SAMPLES / "SubmitExecution-request.xml").read_text()
 
-        sent = court.send(sample.replace("<EffectiveDate>2021-03-12T00:00:00</EffectiveDate>",
-                                         f'<EffectiveDate xmlns:x="{m.XSI}" x:nil="true"/>'), version=version)
+        sent = court.send(
+            sample.replace(
+                "<EffectiveDate>2021-03-12T00:00:00</EffectiveDate>", f'<EffectiveDate xmlns:x="{m.XSI}" x:nil="true"/>'
+            ),
+            version=version,
+        )
 
         assert sent["status"] == 200
         assert sent["answer"] == {"success": True, "receipt_no": "S-1", "error": None}
@@ -389,7 +438,8 @@ class TestCourt:
             assert request.header("SOAPAction") == '"http://tempuri.org/SubmitExecution"'
         else:
             assert request.header("Content-Type") == (
-                'application/soap+xml; charset=utf-8; action="http://tempuri.org/SubmitExecution"')
+                'application/soap+xml; charset=utf-8; action="http://tempuri.org/SubmitExecution"'
+            )
             assert request.header("SOAPAction") is None
         root = etree.fromstring(request.body)
         assert root.tag == f"{{{namespace}}}Envelope"
@@ -408,8 +458,11 @@ class TestCourt:
         court = start("court", "court.370826", hub=hub_stand.url)
         faults = {
             "1.1": m.envelope("<e:Fault><faultcode>e:Client</faultcode><faultstring>报文有误</faultstring></e:Fault>"),
-            "1.2": m.envelope("<e:Fault><e:Code><e:Value>e:Sender</e:Value></e:Code>"
-                              '<e:Reason><e:Text xml:lang="zh">报文有误</e:Text></e:Reason></e:Fault>', namespace=m.SOAP12),
+            "1.2": m.envelope(
+                "<e:Fault><e:Code><e:Value>e:Sender</e:Value></e:Code>"
+                '<e:Reason><e:Text xml:lang="zh">报文有误</e:Text></e:Reason></e:Fault>',
+                namespace=m.SOAP12,
+            ),
         }
         hub_stand.answer = lambda _: (500, "text/xml; charset=utf-8", faults[version].encode())
 
@@ -420,12 +473,16 @@ class TestCourt:
 
     @pytest.mark.parametrize("simulated", [False, True], ids=["node-to-node", "node-to-python"])
     @pytest.mark.parametrize("version", ["1.1", "1.2"])
-    def test_its_client_talks_to_a_court(self, start: Start, hub_stand: HubStand, version: str, simulated: bool) -> None:
+    def test_its_client_talks_to_a_court(
+        self, start: Start, hub_stand: HubStand, version: str, simulated: bool
+    ) -> None:
         receiver = start("court", "court.370826", simulated=simulated)
         sender = start("court", "court.370826", hub=hub_stand.url, hub_user="hub", hub_password="通行证")
         hub_stand.forward_to(receiver.url)
-        reply = ("<ReceiveReply><NoticeId>N-1</NoticeId><ReplyKind>报到</ReplyKind><ReplyDate>2021-03-15T10:00:00</ReplyDate>"
-                 "<Agency>微山县司法局</Agency><Text>马丽娜·阿不都(370828199011303627)：已报到</Text></ReceiveReply>")
+        reply = (
+            "<ReceiveReply><NoticeId>N-1</NoticeId><ReplyKind>报到</ReplyKind><ReplyDate>2021-03-15T10:00:00</ReplyDate>"
+            "<Agency>微山县司法局</Agency><Text>马丽娜·阿不都(370828199011303627)：已报到</Text></ReceiveReply>"
+        )
 
         sent = sender.send(reply, operation="ReceiveReply", version=version)
 
@@ -454,10 +511,16 @@ class TestPolice:
 
         assert answer.element.findtext(f"detail/{{{m.POLICE}}}YwYc/CWDM") == "CF01"
 
-    @pytest.mark.parametrize(("replaced", "names"), [
-        ({"GMSFHM": "37082619850917211x"}, "GMSFHM"), ({"CSRQ": "1985-09-17"}, "CSRQ"), ({"FSSJ": "20210315"}, "FSSJ"),
-        ({"JZLBDM": "5"}, "JZLBDM"), ({"JZKSRQ": "2021"}, "JZKSRQ"),
-    ])
+    @pytest.mark.parametrize(
+        ("replaced", "names"),
+        [
+            ({"GMSFHM": "37082619850917211x"}, "GMSFHM"),
+            ({"CSRQ": "1985-09-17"}, "CSRQ"),
+            ({"FSSJ": "20210315"}, "FSSJ"),
+            ({"JZLBDM": "5"}, "JZLBDM"),
+            ({"JZKSRQ": "2021"}, "JZKSRQ"),
+        ],
+    )
     def test_patterns_are_enforced(self, police: Program, replaced: dict[str, str], names: str) -> None:
         answer = m.ts_ryxx(police.url, m.police_record(**replaced))
 
@@ -472,7 +535,9 @@ class TestPolice:
         swapped = m.police_record().replace("<XM>孙某甲</XM><XBDM>1</XBDM>", "<XBDM>1</XBDM><XM>孙某甲</XM>")
         missing = m.police_record().replace("<XBDM>1</XBDM>", "")
 
-        codes = [m.ts_ryxx(police.url, one).element.findtext(f"detail/{{{m.POLICE}}}YwYc/CWDM") for one in (swapped, missing)]
+        codes = [
+            m.ts_ryxx(police.url, one).element.findtext(f"detail/{{{m.POLICE}}}YwYc/CWDM") for one in (swapped, missing)
+        ]
 
         assert codes == ["CF01", "CF01"]
 
@@ -504,12 +569,22 @@ class TestPolice:
         assert status == 200 or answer.element.findtext("faultcode") == "ns1:MessageExpired"
 
     def test_the_digest_must_fit(self, police: Program) -> None:
-        codes = [m.ts_ryxx(police.url, m.police_record(), header).element.findtext("faultcode") for header in (
-            "", m.security(password="x"), m.security(user="x"),
-            m.security().replace("#PasswordDigest", "#PasswordText"))]
+        codes = [
+            m.ts_ryxx(police.url, m.police_record(), header).element.findtext("faultcode")
+            for header in (
+                "",
+                m.security(password="x"),
+                m.security(user="x"),
+                m.security().replace("#PasswordDigest", "#PasswordText"),
+            )
+        ]
 
-        assert codes == ["ns1:InvalidSecurity", "ns1:FailedAuthentication", "ns1:FailedAuthentication",
-                         "ns1:UnsupportedSecurityToken"]
+        assert codes == [
+            "ns1:InvalidSecurity",
+            "ns1:FailedAuthentication",
+            "ns1:FailedAuthentication",
+            "ns1:UnsupportedSecurityToken",
+        ]
         assert {entry["outcome"] for entry in police.journal()} == {"refused"}
 
     def test_a_refusal_and_a_busy_hour_are_business_faults(self, police: Program) -> None:
@@ -568,15 +643,22 @@ class TestCity:
 
     def test_rows_are_decided_one_by_one(self, city: Program, ticket: str) -> None:
         first = m.submit(city.url, ticket, m.subject(), key="M-1").text("batchNo") or ""
-        rows = (m.subject() + m.subject(sfzh="37082619790214041X", sqfxryxm="周㴔")
-                + m.subject(sfzh="370826197902140411") + m.subject(sfzh="370828199011303627", jzqx="0年4月"))
+        rows = (
+            m.subject()
+            + m.subject(sfzh="37082619790214041X", sqfxryxm="周㴔")
+            + m.subject(sfzh="370826197902140411")
+            + m.subject(sfzh="370828199011303627", jzqx="0年4月")
+        )
         second = m.submit(city.url, ticket, rows, key="M-2").text("batchNo") or ""
         for batch in (first, second):
             m.query(city.url, ticket, batch)
 
         answer = m.query(city.url, ticket, second)
 
-        found = [(row.findtext("{*}status"), row.findtext("{*}rybh"), row.findtext("{*}reason")) for row in answer.element.iterfind("{*}row")]
+        found = [
+            (row.findtext("{*}status"), row.findtext("{*}rybh"), row.findtext("{*}reason"))
+            for row in answer.element.iterfind("{*}row")
+        ]
         assert found[0] == ("2", "JN00000001", None)
         assert found[1] == ("0", "JN00000002", None)
         assert [status for status, _, _ in found] == ["2", "0", "1", "1"]
@@ -712,13 +794,21 @@ class TestCalledByZeep:
         prison.arm("empty")
         assert service.sendData(m.USER, m.PASSWORD, "HZ", m.receipt_record()) is None
 
-    @pytest.mark.parametrize(("binding", "code"), [
-        ("CourtCaseServiceSoap", "soap:Client"), ("CourtCaseServiceSoap12", "soap:Sender")])
+    @pytest.mark.parametrize(
+        ("binding", "code"), [("CourtCaseServiceSoap", "soap:Client"), ("CourtCaseServiceSoap12", "soap:Sender")]
+    )
     def test_the_court(self, court: Program, binding: str, code: str) -> None:
         service = self.service(court, "CourtCaseService.wsdl", f"{{{m.COURT}}}{binding}")
-        reply = {"NoticeId": "N-1", "ReplyKind": "回执", "ReplyDate": datetime(2021, 3, 15, 10), "Text": "孙某甲(1)：已接收"}
+        reply = {
+            "NoticeId": "N-1",
+            "ReplyKind": "回执",
+            "ReplyDate": datetime(2021, 3, 15, 10),
+            "Text": "孙某甲(1)：已接收",
+        }
 
-        answer = service.ReceiveReply(**reply, _soapheaders={"AuthHeader": {"UserName": m.USER, "Password": m.PASSWORD}})
+        answer = service.ReceiveReply(
+            **reply, _soapheaders={"AuthHeader": {"UserName": m.USER, "Password": m.PASSWORD}}
+        )
         with pytest.raises(zeep.exceptions.Fault) as refused:
             service.ReceiveReply(**reply, _soapheaders={"AuthHeader": {"UserName": m.USER, "Password": "x"}})
 
@@ -726,10 +816,20 @@ class TestCalledByZeep:
         assert (refused.value.code, refused.value.message) == (code, "身份验证失败：用户名或密码错误")
 
     def test_the_police(self, police: Program) -> None:
-        service = self.service(police, "PoliceExchange.wsdl", "{urn:ga:jzxt:v2}PoliceExchangeSoap",
-                               wsse=UsernameToken(m.USER, m.PASSWORD, use_digest=True))
-        person = {"XM": "孙某甲", "XBDM": "1", "CSRQ": "19850917", "GMSFHM": "370826198509172110", "HJDXZQHDM": "370826",
-                  "XZZXZQHDM": "370826"}
+        service = self.service(
+            police,
+            "PoliceExchange.wsdl",
+            "{urn:ga:jzxt:v2}PoliceExchangeSoap",
+            wsse=UsernameToken(m.USER, m.PASSWORD, use_digest=True),
+        )
+        person = {
+            "XM": "孙某甲",
+            "XBDM": "1",
+            "CSRQ": "19850917",
+            "GMSFHM": "370826198509172110",
+            "HJDXZQHDM": "370826",
+            "XZZXZQHDM": "370826",
+        }
         record = {"XXID": "1", "YWDM": "RJCS", "FSSJ": "20210315092000", "FJ": [{"_value_1": b"%PDF", "mc": "a.pdf"}]}
 
         answer = service.tsRyxx(**record, RYXX=person)
@@ -755,11 +855,16 @@ class TestCalledByZeep:
         assert answers[1].row[0].rybh == "JN00000001"
 
 
-@pytest.mark.parametrize(("system", "call"), [
-    ("prison", lambda url: m.prison_answer(m.send_data(url, m.receipt_record(), "HZ"))),
-    ("police", lambda url: m.ts_ryxx(url, m.police_record()).element.findtext("SLBH")),
-])
-def test_callers_at_the_same_moment_get_one_acceptance(start: Start, system: str, call: Callable[[str], object]) -> None:
+@pytest.mark.parametrize(
+    ("system", "call"),
+    [
+        ("prison", lambda url: m.prison_answer(m.send_data(url, m.receipt_record(), "HZ"))),
+        ("police", lambda url: m.ts_ryxx(url, m.police_record()).element.findtext("SLBH")),
+    ],
+)
+def test_callers_at_the_same_moment_get_one_acceptance(
+    start: Start, system: str, call: Callable[[str], object]
+) -> None:
     program = start(system, AGENCIES[system])
 
     with ThreadPoolExecutor(8) as callers:

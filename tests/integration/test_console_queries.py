@@ -43,23 +43,39 @@ def sent(hub: Hub, case: int, place: str = "370826") -> str:
 
 def test_a_list_brings_persons_cases_and_reasons_along(hub: Hub) -> None:
     first, second = sent(hub, 1), sent(hub, 2, "370828")
-    receipts.give(hub, NEIGHBOUR, queries.transfer(hub, None, second)["deliveries"][0]["id"], {"outcome": "returned", "reason": "材料不全"})
+    receipts.give(
+        hub,
+        NEIGHBOUR,
+        queries.transfer(hub, None, second)["deliveries"][0]["id"],
+        {"outcome": "returned", "reason": "材料不全"},
+    )
     until(lambda: everything_arrived(hub))
     listed = q.transfers(hub, {})["items"]
     assert [item["id"] for item in listed if item["exchange"] == "admission.notice"] == [second, first]
     shown = next(item for item in listed if item["id"] == second)
     assert shown["case"]["number"] == "(2021)鲁0826刑初2号"
     assert shown["person"]["id_number"] == id_number(2)
-    assert [(d["recipient"], d["status"], d["said"]) for d in shown["deliveries"]] == [(NEIGHBOUR, "returned", "材料不全")]
+    assert [(d["recipient"], d["status"], d["said"]) for d in shown["deliveries"]] == [
+        (NEIGHBOUR, "returned", "材料不全")
+    ]
     around = q.around(hub, second)
     assert [item["exchange"] for item in around["answered_by"]] == ["receipt"]
     assert q.around(hub, around["answered_by"][0]["id"])["answers"][0]["id"] == second
 
 
-@pytest.mark.parametrize(("filters", "cases"), [
-    ({"case": "（2021）鲁0826刑初2号"}, {2}), ({"agency": NEIGHBOUR}, {2}), ({"agency": COURT}, {1, 2, 3}), ({"exchange": "admission.report-in"}, set()),
-    ({"state": "delivered"}, {1, 2, 3}), ({"state": "returned"}, set()), ({"agency": BUREAU, "state": "parked"}, set()), ({"case": "cas_none"}, set()),
-])
+@pytest.mark.parametrize(
+    ("filters", "cases"),
+    [
+        ({"case": "（2021）鲁0826刑初2号"}, {2}),
+        ({"agency": NEIGHBOUR}, {2}),
+        ({"agency": COURT}, {1, 2, 3}),
+        ({"exchange": "admission.report-in"}, set()),
+        ({"state": "delivered"}, {1, 2, 3}),
+        ({"state": "returned"}, set()),
+        ({"agency": BUREAU, "state": "parked"}, set()),
+        ({"case": "cas_none"}, set()),
+    ],
+)
 def test_a_list_is_narrowed(hub: Hub, filters: dict[str, str], cases: set[int]) -> None:
     for case, place in ((1, "370826"), (2, "370828"), (3, "370826")):
         sent(hub, case, place)
@@ -87,7 +103,12 @@ def test_a_case_number_that_is_none_is_refused(hub: Hub) -> None:
 def test_counts_say_how_many_a_list_holds(hub: Hub) -> None:
     sent(hub, 1)
     second = sent(hub, 2)
-    receipts.give(hub, BUREAU, queries.transfer(hub, None, second)["deliveries"][0]["id"], {"outcome": "returned", "reason": "材料不全"})
+    receipts.give(
+        hub,
+        BUREAU,
+        queries.transfer(hub, None, second)["deliveries"][0]["id"],
+        {"outcome": "returned", "reason": "材料不全"},
+    )
     until(lambda: everything_arrived(hub))
     with pytest.raises(Refused):
         intake.submit_record(hub, COURT, "wrong", notice(3, place="999999"))
@@ -103,7 +124,11 @@ def test_counts_say_how_many_a_list_holds(hub: Hub) -> None:
 
 def test_what_is_not_there_is_not_found(hub: Hub) -> None:
     accepted = queries.transfer(hub, None, sent(hub, 1))["submission"]
-    for ask in (lambda: q.around(hub, "trf_none"), lambda: q.refused(hub, "sub_none"), lambda: q.refused(hub, accepted)):
+    for ask in (
+        lambda: q.around(hub, "trf_none"),
+        lambda: q.refused(hub, "sub_none"),
+        lambda: q.refused(hub, accepted),
+    ):
         with pytest.raises(NotFound):
             ask()
 

@@ -25,8 +25,20 @@ TO = "bureau.370826"
 
 
 def submit(unit: Unit, key: str | None, agency: str = "court.370826") -> str:
-    return unit.add_submission(agency=agency, key=key, tried_key=key, fingerprint="f", channel="http", dialect=None, operation="x" * 5000,
-                               media_type="y" * 5000, raw=b"\0raw", raw_size=4, status="accepted", faults=())
+    return unit.add_submission(
+        agency=agency,
+        key=key,
+        tried_key=key,
+        fingerprint="f",
+        channel="http",
+        dialect=None,
+        operation="x" * 5000,
+        media_type="y" * 5000,
+        raw=b"\0raw",
+        raw_size=4,
+        status="accepted",
+        faults=(),
+    )
 
 
 # ------------------------------------------------------------------ transactions
@@ -91,7 +103,12 @@ def test_times_are_stored_as_utc_and_come_back_aware(store: Store) -> None:
         assert back.utcoffset() is not None
         if store.database.is_sqlite:
             assert db.execute(text("SELECT created_at FROM case_file")).scalar() == "2021-03-14 16:30:00.000000"
-        assert db.execute(select(t.case.c.id).where(t.case.c.created_at < datetime(2021, 3, 14, 16, 31, tzinfo=UTC))).scalar() == "cas_1"
+        assert (
+            db.execute(
+                select(t.case.c.id).where(t.case.c.created_at < datetime(2021, 3, 14, 16, 31, tzinfo=UTC))
+            ).scalar()
+            == "cas_1"
+        )
 
 
 def test_a_time_without_a_zone_is_refused(store: Store) -> None:
@@ -105,8 +122,17 @@ def test_the_database_itself_allows_one_outstanding_delivery_of_a_line(store: St
         made, case = transfer(unit)
         unit.add_delivery(made, TO, "to", case)
     for state in DeliveryState:
-        row = {"id": f"dlv_{state}", "transfer_id": made, "recipient": TO, "role": "to", "case_id": case, "status": state.value, "release": 0,
-               "due_at": datetime.now(UTC), "attempts": 0}
+        row = {
+            "id": f"dlv_{state}",
+            "transfer_id": made,
+            "recipient": TO,
+            "role": "to",
+            "case_id": case,
+            "status": state.value,
+            "release": 0,
+            "due_at": datetime.now(UTC),
+            "attempts": 0,
+        }
         outstanding = state.value in t._OUTSTANDING
         if outstanding:
             with pytest.raises(IntegrityError), store.database.begin() as db:
@@ -116,7 +142,9 @@ def test_the_database_itself_allows_one_outstanding_delivery_of_a_line(store: St
                 db.execute(insert(t.delivery).values(row))
 
 
-def test_the_next_of_a_line_follows_in_order_as_soon_as_one_has_arrived(store: Store, transfer: Make, clock: StoppedClock) -> None:
+def test_the_next_of_a_line_follows_in_order_as_soon_as_one_has_arrived(
+    store: Store, transfer: Make, clock: StoppedClock
+) -> None:
     with store.begin() as unit:
         made, case = transfer(unit)
         ids = []
@@ -127,14 +155,19 @@ def test_the_next_of_a_line_follows_in_order_as_soon_as_one_has_arrived(store: S
             ids.append(found)
     for n, found in enumerate(ids):
         with store.begin() as unit:
-            assert [release.delivery for release in unit.take_ready(clock.technical(), clock.technical(), 10, 10)] == [found]
+            assert [release.delivery for release in unit.take_ready(clock.technical(), clock.technical(), 10, 10)] == [
+                found
+            ]
             delivery = unit.delivery(found, lock=True)
             assert delivery is not None
             unit.begin_attempt(delivery, "ren", "call", clock.technical())
             delivery = unit.delivery(found)
             assert delivery is not None
             unit.step(delivery, DeliveryState.DELIVERED)
-            assert [d.state for d in unit.deliveries(made)] == [DeliveryState.DELIVERED] * (n + 1) + [DeliveryState.READY, DeliveryState.WAITING][: 2 - n]
+            assert [d.state for d in unit.deliveries(made)] == [DeliveryState.DELIVERED] * (n + 1) + [
+                DeliveryState.READY,
+                DeliveryState.WAITING,
+            ][: 2 - n]
 
 
 def test_a_step_that_the_chart_does_not_allow_is_not_stored(store: Store, transfer: Make) -> None:
@@ -150,7 +183,9 @@ def test_a_step_that_the_chart_does_not_allow_is_not_stored(store: Store, transf
             unit.step(delivery, DeliveryState.WITHDRAWN)
 
 
-def test_each_release_has_a_number_of_its_own_and_each_delivery_is_released_to_one(store: Store, transfer: Make, clock: StoppedClock) -> None:
+def test_each_release_has_a_number_of_its_own_and_each_delivery_is_released_to_one(
+    store: Store, transfer: Make, clock: StoppedClock
+) -> None:
     with store.begin() as unit:
         for n in range(60):
             made, case = transfer(unit, f"n{n}")
@@ -160,7 +195,10 @@ def test_each_release_has_a_number_of_its_own_and_each_delivery_is_released_to_o
         taken: list[str] = []
         for _ in range(6):
             with store.begin() as unit:
-                taken += [release.delivery for release in unit.take_ready(clock.technical(), clock.technical() + timedelta(seconds=60), 7, 100)]
+                taken += [
+                    release.delivery
+                    for release in unit.take_ready(clock.technical(), clock.technical() + timedelta(seconds=60), 7, 100)
+                ]
         return taken
 
     taken = [delivery for found in at_once(*[take for _ in range(4)]) for delivery in found]
@@ -172,7 +210,9 @@ def test_each_release_has_a_number_of_its_own_and_each_delivery_is_released_to_o
     assert {release.number for release in again} == {2}
 
 
-def test_what_is_due_first_goes_first_and_no_recipient_has_more_out_than_the_window(store: Store, transfer: Make, clock: StoppedClock) -> None:
+def test_what_is_due_first_goes_first_and_no_recipient_has_more_out_than_the_window(
+    store: Store, transfer: Make, clock: StoppedClock
+) -> None:
     with store.begin() as unit:
         for n in range(12):
             made, case = transfer(unit, f"n{n}")
@@ -183,13 +223,18 @@ def test_what_is_due_first_goes_first_and_no_recipient_has_more_out_than_the_win
     released: list[str] = []
     for _ in range(4):
         with store.begin() as unit:
-            released += [release.recipient for release in unit.take_ready(clock.technical(), clock.technical() + timedelta(seconds=60), 5, 3)]
+            released += [
+                release.recipient
+                for release in unit.take_ready(clock.technical(), clock.technical() + timedelta(seconds=60), 5, 3)
+            ]
     assert sorted(released) == ["bureau.alive"] + ["bureau.dead"] * 3
     with store.begin() as unit:
         assert unit.take_ready(clock.technical() - timedelta(days=1), clock.technical(), 5, 10) == []
 
 
-def test_a_release_that_the_broker_did_not_take_is_taken_back_unless_somebody_works_on_it(store: Store, transfer: Make, clock: StoppedClock) -> None:
+def test_a_release_that_the_broker_did_not_take_is_taken_back_unless_somebody_works_on_it(
+    store: Store, transfer: Make, clock: StoppedClock
+) -> None:
     with store.begin() as unit:
         for n in range(2):
             made, case = transfer(unit, f"n{n}")
@@ -204,7 +249,9 @@ def test_a_release_that_the_broker_did_not_take_is_taken_back_unless_somebody_wo
     assert states == [DeliveryState.ATTEMPTING, DeliveryState.READY]
 
 
-def test_sweeps_and_dispatches_at_once_never_wait_for_each_other(store: Store, transfer: Make, clock: StoppedClock) -> None:
+def test_sweeps_and_dispatches_at_once_never_wait_for_each_other(
+    store: Store, transfer: Make, clock: StoppedClock
+) -> None:
     with store.begin() as unit:
         for n in range(100):
             made, case = transfer(unit, f"n{n}")
@@ -231,7 +278,12 @@ def test_locks_in_any_order_are_taken_in_one(store: Store) -> None:
                 unit.lock_lines(order)
 
     lines = [(f"bureau.{n}", "cas_1") for n in range(5)]
-    assert at_once(*[lambda order=order: lock(order) for order in (lines, lines[::-1], lines[2:] + lines[:2], lines[::-1])]) == [None] * 4
+    assert (
+        at_once(
+            *[lambda order=order: lock(order) for order in (lines, lines[::-1], lines[2:] + lines[:2], lines[::-1])]
+        )
+        == [None] * 4
+    )
 
 
 def test_anything_that_others_write_has_room(store: Store, transfer: Make, clock: StoppedClock) -> None:
@@ -247,7 +299,9 @@ def test_anything_that_others_write_has_room(store: Store, transfer: Make, clock
         delivery = unit.delivery(found)
         assert delivery is not None
         unit.step(delivery, DeliveryState.SUBMITTED, reference=long)
-        unit.add_receipt(found, outcome="accepted", reason=long, number=long, given_by=TO, strength="attested", signature=long)
+        unit.add_receipt(
+            found, outcome="accepted", reason=long, number=long, given_by=TO, strength="attested", signature=long
+        )
         assert unit.person_for(None, long, case) == unit.find_person(None, long, case)
     with store.read() as unit:
         receipt, stored = unit.receipt_of(found), unit.delivery(found)
@@ -267,7 +321,10 @@ def test_many_workers_with_a_dead_ticket_log_in_once(store: Store) -> None:
         return f"ticket {len(logins)}"
 
     others = SharedSessions(store)  # as another process has it
-    one = [lambda s=s: s.renew(TO, None, login) for s in ([sessions] * 4 + ([] if store.database.is_sqlite else [others] * 4))]
+    one = [
+        lambda s=s: s.renew(TO, None, login)
+        for s in ([sessions] * 4 + ([] if store.database.is_sqlite else [others] * 4))
+    ]
     assert set(at_once(*one)) == {"ticket 1"}
     assert set(at_once(*[lambda: sessions.renew(TO, "ticket 1", login) for _ in range(4)])) == {"ticket 2"}
     assert sessions.current(TO) == "ticket 2"
@@ -314,7 +371,9 @@ def test_a_document_is_kept_once_and_whole(tmp_path: Path) -> None:
 
 def test_processes_that_start_at_once_agree_on_their_key(tmp_path: Path) -> None:
     for n in range(20):
-        found: list[Any] = at_once(*[lambda n=n, k=k: key_file(tmp_path / "secrets", f"key{n}", f"made by {k}".encode()) for k in range(4)])
+        found: list[Any] = at_once(
+            *[lambda n=n, k=k: key_file(tmp_path / "secrets", f"key{n}", f"made by {k}".encode()) for k in range(4)]
+        )
         assert len(set(found)) == 1, found
     file = tmp_path / "secrets" / "key0"
     assert file.stat().st_mode & 0o077 == 0

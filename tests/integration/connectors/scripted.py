@@ -68,7 +68,12 @@ def scripted_servers() -> Iterator[Callable[..., Script]]:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                got = Got(self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.client_address[1])
+                got = Got(
+                    self.path,
+                    {name.lower(): value for name, value in self.headers.items()},
+                    body,
+                    self.client_address[1],
+                )
                 script.got.append(got)
                 found = script.answer(got)
                 ending = found[3] if len(found) > 3 else None
@@ -85,7 +90,7 @@ def scripted_servers() -> Iterator[Callable[..., Script]]:
                     self.send_header(name, value)
                 self.end_headers()
                 if ending == HALF:
-                    self.wfile.write(content[:len(content) // 2])
+                    self.wfile.write(content[: len(content) // 2])
                     self.wfile.flush()
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
@@ -150,8 +155,15 @@ class MemorySessions:
         self.uploads[(agency, delivery, sha256)] = (upload, received)
 
 
-def endpoint(dialect: str, url: str | None, *, user: str = "santong", password: str = "口令-1", timeout: float = 10.0,
-             change: Callable[[dict[str, Any]], None] | None = None) -> Endpoint:
+def endpoint(
+    dialect: str,
+    url: str | None,
+    *,
+    user: str = "santong",
+    password: str = "口令-1",
+    timeout: float = 10.0,
+    change: Callable[[dict[str, Any]], None] | None = None,
+) -> Endpoint:
     given: Any = connectors.section(DIALECTS / dialect, "soap")
     if change is not None:
         change(given)
@@ -162,9 +174,20 @@ def attachment(content: bytes, title: str = "刑事判决书", media_type: str =
     return Attachment(hashlib.sha256(content).hexdigest(), title, "判决书", media_type, len(content), lambda: content)
 
 
-def parcel(payload: str, facts: Mapping[str, str] | None = None, attachments: tuple[Attachment, ...] = (), number: str = "1") -> Parcel:
-    return Parcel(f"delivery-{number}", f"transfer-{number}", f"message-{number}", "admission.documents", payload.encode(),
-                  "application/xml", facts or {}, attachments, datetime(2021, 3, 15, 1, 20, tzinfo=UTC))
+def parcel(
+    payload: str, facts: Mapping[str, str] | None = None, attachments: tuple[Attachment, ...] = (), number: str = "1"
+) -> Parcel:
+    return Parcel(
+        f"delivery-{number}",
+        f"transfer-{number}",
+        f"message-{number}",
+        "admission.documents",
+        payload.encode(),
+        "application/xml",
+        facts or {},
+        attachments,
+        datetime(2021, 3, 15, 1, 20, tzinfo=UTC),
+    )
 
 
 @contextmanager
@@ -176,13 +199,16 @@ def closed_port() -> Iterator[str]:
 
 
 def wrapped(body: str, encoding: str = "utf-8") -> bytes:
-    return (f'<?xml version="1.0" encoding="{encoding}"?><s:Envelope xmlns:s="{SOAP11}"><s:Body>{body}</s:Body></s:Envelope>'
-            ).encode(encoding)
+    return (
+        f'<?xml version="1.0" encoding="{encoding}"?><s:Envelope xmlns:s="{SOAP11}"><s:Body>{body}</s:Body></s:Envelope>'
+    ).encode(encoding)
 
 
 def court_answer(success: str = "true", rest: str = "<ReceiptNo>SF1</ReceiptNo>") -> bytes:
-    return wrapped('<ReceiveReplyResponse xmlns="http://tempuri.org/"><ReceiveReplyResult>'
-                   f"<Success>{success}</Success>{rest}</ReceiveReplyResult></ReceiveReplyResponse>")
+    return wrapped(
+        '<ReceiveReplyResponse xmlns="http://tempuri.org/"><ReceiveReplyResult>'
+        f"<Success>{success}</Success>{rest}</ReceiveReplyResult></ReceiveReplyResponse>"
+    )
 
 
 def always(status: int, body: bytes, media_type: str = "text/xml; charset=utf-8", *more: Any) -> Callable[[Got], Any]:

@@ -39,7 +39,9 @@ def test_a_delivery_is_told_and_signed(serve: Serve, sessions: MemorySessions) -
     assert got.headers["webhook-id"] == "message-1"
     told = Webhook(SECRET).verify(got.body, got.headers)
     assert told == {"type": "delivery.created", "timestamp": "2021-03-15T01:20:00+00:00", "data": ITEM}
-    assert got.body == json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(), "canonical JSON"
+    assert got.body == json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(), (
+        "canonical JSON"
+    )
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(got.body + b" ", got.headers)
 
@@ -55,35 +57,45 @@ def test_an_attempt_more_has_the_same_id_and_body_and_a_time_of_its_own(serve: S
     assert RestConnector().repeat_safe(endpoint(script.url))
 
 
-@pytest.mark.parametrize(("said", "receipt"), [
-    ({"receipt": {"outcome": "accepted", "number": "R-1"}}, SystemReceipt(True, None, "R-1")),
-    ({"receipt": {"outcome": "returned", "reason": "不在本县居住"}}, SystemReceipt(False, "不在本县居住")),
-    ({"receipt": {"outcome": "perhaps"}}, None),
-    ({"receipt": "accepted"}, None),
-    (["accepted"], None),
-])
-def test_an_answer_may_be_the_receipt(said: Any, receipt: SystemReceipt | None, serve: Serve, sessions: MemorySessions) -> None:
+@pytest.mark.parametrize(
+    ("said", "receipt"),
+    [
+        ({"receipt": {"outcome": "accepted", "number": "R-1"}}, SystemReceipt(True, None, "R-1")),
+        ({"receipt": {"outcome": "returned", "reason": "不在本县居住"}}, SystemReceipt(False, "不在本县居住")),
+        ({"receipt": {"outcome": "perhaps"}}, None),
+        ({"receipt": "accepted"}, None),
+        (["accepted"], None),
+    ],
+)
+def test_an_answer_may_be_the_receipt(
+    said: Any, receipt: SystemReceipt | None, serve: Serve, sessions: MemorySessions
+) -> None:
     outcome = tell(serve(lambda got: (202, "application/json", json.dumps(said).encode())).url, sessions)
     assert (outcome.kind, outcome.receipt) == (OutcomeKind.DONE, receipt)
 
 
 @responses.activate
-@pytest.mark.parametrize(("status", "body", "headers", "kind", "message", "wait"), [
-    (204, "", {}, OutcomeKind.DONE, None, None),
-    (200, "[" * 100_000, {}, OutcomeKind.DONE, None, None),
-    (409, '{"detail": "known"}', {}, OutcomeKind.DUPLICATE, "known", None),
-    (422, '{"title": "Unprocessable", "detail": "没有这个人"}', {}, OutcomeKind.REFUSED, "没有这个人", None),
-    (400, "<html>", {"Content-Type": "text/html"}, OutcomeKind.REFUSED, "对方系统不接受（HTTP 400）", None),
-    (404, "not here", {"Content-Type": "text/plain"}, OutcomeKind.REFUSED, "not here", None),
-    (429, "", {"Retry-After": "12"}, OutcomeKind.LATER, None, 12.0),
-    (503, "", {"Retry-After": "soon"}, OutcomeKind.LATER, None, None),
-    (503, "", {}, OutcomeKind.LATER, None, None),
-    (401, '{"detail": "bad signature"}', {}, OutcomeKind.LATER, None, 900.0),
-    (302, "", {"Location": "https://elsewhere.example/"}, OutcomeKind.LATER, None, 900.0),
-    (500, "", {}, OutcomeKind.UNKNOWN, None, None),
-    (502, "", {}, OutcomeKind.UNKNOWN, None, None),
-])
-def test_odd_answers(status: int, body: str, headers: dict[str, str], kind: OutcomeKind, message: str | None, wait: float | None) -> None:
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "kind", "message", "wait"),
+    [
+        (204, "", {}, OutcomeKind.DONE, None, None),
+        (200, "[" * 100_000, {}, OutcomeKind.DONE, None, None),
+        (409, '{"detail": "known"}', {}, OutcomeKind.DUPLICATE, "known", None),
+        (422, '{"title": "Unprocessable", "detail": "没有这个人"}', {}, OutcomeKind.REFUSED, "没有这个人", None),
+        (400, "<html>", {"Content-Type": "text/html"}, OutcomeKind.REFUSED, "对方系统不接受（HTTP 400）", None),
+        (404, "not here", {"Content-Type": "text/plain"}, OutcomeKind.REFUSED, "not here", None),
+        (429, "", {"Retry-After": "12"}, OutcomeKind.LATER, None, 12.0),
+        (503, "", {"Retry-After": "soon"}, OutcomeKind.LATER, None, None),
+        (503, "", {}, OutcomeKind.LATER, None, None),
+        (401, '{"detail": "bad signature"}', {}, OutcomeKind.LATER, None, 900.0),
+        (302, "", {"Location": "https://elsewhere.example/"}, OutcomeKind.LATER, None, 900.0),
+        (500, "", {}, OutcomeKind.UNKNOWN, None, None),
+        (502, "", {}, OutcomeKind.UNKNOWN, None, None),
+    ],
+)
+def test_odd_answers(
+    status: int, body: str, headers: dict[str, str], kind: OutcomeKind, message: str | None, wait: float | None
+) -> None:
     responses.post("https://bureau.example/webhooks", body=body, status=status, headers=headers)
     outcome = tell("https://bureau.example/webhooks", MemorySessions())
     assert (outcome.kind, outcome.code, outcome.retry_after) == (kind, outcome.code, wait)
@@ -94,14 +106,23 @@ def test_odd_answers(status: int, body: str, headers: dict[str, str], kind: Outc
 @responses.activate
 def test_retry_after_may_be_a_date() -> None:
     now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-    responses.post("https://bureau.example/", status=503, headers={"Retry-After": format_datetime(now.replace(minute=2), usegmt=True)})
-    outcome = RestConnector(now=lambda: now).call(endpoint("https://bureau.example/"), parcel(json.dumps(ITEM)), MemorySessions())
+    responses.post(
+        "https://bureau.example/",
+        status=503,
+        headers={"Retry-After": format_datetime(now.replace(minute=2), usegmt=True)},
+    )
+    outcome = RestConnector(now=lambda: now).call(
+        endpoint("https://bureau.example/"), parcel(json.dumps(ITEM)), MemorySessions()
+    )
     assert outcome.retry_after == 120.0
 
 
 @pytest.mark.parametrize("ending", [DROP, HALF])
 def test_a_lost_answer_is_unknown(ending: str, serve: Serve, sessions: MemorySessions) -> None:
-    assert tell(serve(lambda got: (200, "application/json", b"{      }", ending)).url, sessions).kind is OutcomeKind.UNKNOWN
+    assert (
+        tell(serve(lambda got: (200, "application/json", b"{      }", ending)).url, sessions).kind
+        is OutcomeKind.UNKNOWN
+    )
 
 
 def test_nobody_listening_is_later(sessions: MemorySessions) -> None:
@@ -109,8 +130,12 @@ def test_nobody_listening_is_later(sessions: MemorySessions) -> None:
         assert tell(url, sessions).kind is OutcomeKind.LATER
 
 
-@pytest.mark.parametrize("change", [{"url": None}, {"password": None}, {"password": "whsec_"}, {"password": "whsec_密"}])
-def test_without_address_or_secret_the_administrator_is_called(change: dict[str, Any], sessions: MemorySessions) -> None:
+@pytest.mark.parametrize(
+    "change", [{"url": None}, {"password": None}, {"password": "whsec_"}, {"password": "whsec_密"}]
+)
+def test_without_address_or_secret_the_administrator_is_called(
+    change: dict[str, Any], sessions: MemorySessions
+) -> None:
     with pytest.raises(ConfigError):
         RestConnector().call(replace(endpoint("https://bureau.example/"), **change), parcel(json.dumps(ITEM)), sessions)
 
@@ -120,7 +145,9 @@ def test_nothing_is_decided_later_there(sessions: MemorySessions) -> None:
         RestConnector().poll(endpoint("https://bureau.example/"), parcel(json.dumps(ITEM)), "reference", sessions)
 
 
-def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, serve: Serve, sessions: MemorySessions) -> None:
+def test_no_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve, sessions: MemorySessions
+) -> None:
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     with closed_port() as proxy:

@@ -41,10 +41,14 @@ from hub.ports import ConfigError, OutcomeKind, SystemReceipt
 
 Serve = Callable[[Callable[[Got], Any]], Script]
 
+
 def prison_answer(inner: str, encoding: str = "utf-8") -> bytes:
     text = inner.replace("&", "&amp;").replace("<", "&lt;")
-    return wrapped(f'<n:sendDataResponse xmlns:n="http://jyjh.prison.example/services"><sendDataReturn>{text}</sendDataReturn>'
-                   "</n:sendDataResponse>", encoding)
+    return wrapped(
+        f'<n:sendDataResponse xmlns:n="http://jyjh.prison.example/services"><sendDataReturn>{text}</sendDataReturn>'
+        "</n:sendDataResponse>",
+        encoding,
+    )
 
 
 def fault(code: str, detail: str = "", text: str = "业务异常") -> bytes:
@@ -52,7 +56,10 @@ def fault(code: str, detail: str = "", text: str = "业务异常") -> bytes:
 
 
 def ywyc(code: str) -> bytes:
-    return fault("s:Client", f'<detail><n:YwYc xmlns:n="urn:ga:jzxt:types:v2"><CWDM>{code}</CWDM><CWXX>说明</CWXX></n:YwYc></detail>')
+    return fault(
+        "s:Client",
+        f'<detail><n:YwYc xmlns:n="urn:ga:jzxt:types:v2"><CWDM>{code}</CWDM><CWXX>说明</CWXX></n:YwYc></detail>',
+    )
 
 
 def sent(got: Got) -> envelope.Message:
@@ -64,7 +71,9 @@ def court(url: str, sessions: MemorySessions, **more: Any) -> Any:
 
 
 def prison(url: str, sessions: MemorySessions, **more: Any) -> Any:
-    return SoapConnector().call(endpoint("prison", url, **more), parcel(RECEIPT, {"operation": "sendData", "ywlx": "HZ"}), sessions)
+    return SoapConnector().call(
+        endpoint("prison", url, **more), parcel(RECEIPT, {"operation": "sendData", "ywlx": "HZ"}), sessions
+    )
 
 
 # ---------------------------------------------------------------- court: document/literal, AuthHeader, two versions
@@ -83,12 +92,21 @@ class TestCourt:
         assert envelope.text(message.content, "Text") == "孙某甲(370826198509172110)：已受理"
 
     def test_in_soap_12_the_action_is_in_the_content_type(self, serve: Serve, sessions: MemorySessions) -> None:
-        script = serve(lambda got: (200, "application/soap+xml", court_answer().replace(SOAP11.encode(), envelope.NAMESPACES["1.2"].encode())))
+        script = serve(
+            lambda got: (
+                200,
+                "application/soap+xml",
+                court_answer().replace(SOAP11.encode(), envelope.NAMESPACES["1.2"].encode()),
+            )
+        )
         outcome = court(script.url, sessions, change=lambda given: given["call"].update(port="CourtCaseServiceSoap12"))
         assert outcome.kind is OutcomeKind.DONE
         [got] = script.got
         assert "soapaction" not in got.headers
-        assert got.headers["content-type"] == 'application/soap+xml; charset=utf-8; action="http://tempuri.org/ReceiveReply"'
+        assert (
+            got.headers["content-type"]
+            == 'application/soap+xml; charset=utf-8; action="http://tempuri.org/ReceiveReply"'
+        )
         assert sent(got).version == "1.2"
 
     def test_false_is_a_refusal_with_its_reason(self, serve: Serve, sessions: MemorySessions) -> None:
@@ -97,20 +115,28 @@ class TestCourt:
 
     def test_it_has_no_duplicate_check_and_says_so(self) -> None:
         connector = SoapConnector()
-        assert {dialect: connector.repeat_safe(endpoint(dialect, None)) for dialect in ("court", "prison", "police", "city")} == {
-            "court": False, "prison": True, "police": True, "city": True}
+        assert {
+            dialect: connector.repeat_safe(endpoint(dialect, None)) for dialect in ("court", "prison", "police", "city")
+        } == {"court": False, "prison": True, "police": True, "city": True}
 
     def test_a_reply_that_does_not_fit_the_contract_never_leaves(self, serve: Serve, sessions: MemorySessions) -> None:
         script = serve(always(200, court_answer()))
-        outcome = SoapConnector().call(endpoint("court", script.url), parcel(
-            REPLY.replace("2021-03-15T09:20:00", "昨天"), {"operation": "ReceiveReply"}), sessions)
+        outcome = SoapConnector().call(
+            endpoint("court", script.url),
+            parcel(REPLY.replace("2021-03-15T09:20:00", "昨天"), {"operation": "ReceiveReply"}),
+            sessions,
+        )
         assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, "hub.schema")
         assert "/ReceiveReply/ReplyDate" in outcome.message
         assert script.got == []
 
-    def test_an_operation_that_is_not_called_there_is_the_administrators_to_mend(self, sessions: MemorySessions) -> None:
+    def test_an_operation_that_is_not_called_there_is_the_administrators_to_mend(
+        self, sessions: MemorySessions
+    ) -> None:
         with pytest.raises(ConfigError, match="SubmitExecution"):
-            SoapConnector().call(endpoint("court", "http://127.0.0.1:9/"), parcel(REPLY, {"operation": "SubmitExecution"}), sessions)
+            SoapConnector().call(
+                endpoint("court", "http://127.0.0.1:9/"), parcel(REPLY, {"operation": "SubmitExecution"}), sessions
+            )
 
 
 # ---------------------------------------------------------------- endings that are the same for every contract
@@ -134,10 +160,14 @@ class TestEndings:
         outcome = court(serve(always(200, court_answer(), "text/xml", ending)).url, sessions)
         assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, "hub.lost")
 
-    def test_a_repeatable_contract_is_unknown_too_and_the_flow_decides(self, serve: Serve, sessions: MemorySessions) -> None:
+    def test_a_repeatable_contract_is_unknown_too_and_the_flow_decides(
+        self, serve: Serve, sessions: MemorySessions
+    ) -> None:
         assert prison(serve(always(200, b"", "text/xml", DROP)).url, sessions).kind is OutcomeKind.UNKNOWN
 
-    def test_the_deadline_is_of_the_whole_call_and_not_from_byte_to_byte(self, serve: Serve, sessions: MemorySessions) -> None:
+    def test_the_deadline_is_of_the_whole_call_and_not_from_byte_to_byte(
+        self, serve: Serve, sessions: MemorySessions
+    ) -> None:
         script = serve(always(200, court_answer() + b" " * 4000, "text/xml", DRIP))
         begun = time.monotonic()
         outcome = court(script.url, sessions, timeout=0.6)
@@ -147,6 +177,7 @@ class TestEndings:
     def test_headers_that_never_end_are_cut_off_too(self, sessions: MemorySessions) -> None:
         over = threading.Event()
         with socket.create_server(("127.0.0.1", 0)) as listener:
+
             def drip() -> None:
                 peer, _ = listener.accept()
                 with peer:
@@ -156,6 +187,7 @@ class TestEndings:
                             peer.sendall(b"a")
                         except OSError:
                             return
+
             thread = threading.Thread(target=drip)
             thread.start()
             begun = time.monotonic()
@@ -165,32 +197,41 @@ class TestEndings:
         assert outcome.kind is OutcomeKind.UNKNOWN
         assert time.monotonic() - begun < 3
 
-    @pytest.mark.parametrize(("status", "body", "media_type", "kind"), [
-        (200, "<html><body>系统维护</body></html>".encode(), "text/html", OutcomeKind.UNKNOWN),
-        (200, b"", "text/xml", OutcomeKind.UNKNOWN),
-        (200, court_answer()[:-40], "text/xml", OutcomeKind.UNKNOWN),
-        (200, court_answer(rest="").replace(b"<Success>true</Success>", b""), "text/xml", OutcomeKind.UNKNOWN),
-        (200, court_answer("maybe"), "text/xml", OutcomeKind.UNKNOWN),
-        (200, wrapped("<other/>"), "text/xml", OutcomeKind.UNKNOWN),
-        (200, wrapped(""), "text/xml", OutcomeKind.UNKNOWN),
-        (200, b'<!DOCTYPE x [<!ENTITY a "b">]>' + court_answer().partition(b"?>")[2], "text/xml", OutcomeKind.UNKNOWN),
-        (500, b"oops", "text/plain", OutcomeKind.UNKNOWN),
-        (500, fault("s:Server"), "text/xml", OutcomeKind.UNKNOWN),
-        (500, fault("s:Client"), "text/xml", OutcomeKind.REFUSED),
-        (500, fault("s:Client.Schema"), "text/xml", OutcomeKind.REFUSED),
-        (500, fault("s:MustUnderstand"), "text/xml", OutcomeKind.REFUSED),
-        (500, fault("s:Client", text="身份验证失败：用户名或密码错误"), "text/xml", OutcomeKind.LATER),
-        (503, b"busy", "text/html", OutcomeKind.LATER),
-        (502, b"bad gateway", "text/html", OutcomeKind.UNKNOWN),
-        (504, b"timeout", "text/html", OutcomeKind.UNKNOWN),
-        (401, b"", "text/html", OutcomeKind.LATER),
-        (403, b"", "text/html", OutcomeKind.LATER),
-        (404, b"", "text/html", OutcomeKind.LATER),
-        (302, b"", "text/html", OutcomeKind.LATER),
-        (400, b"", "text/html", OutcomeKind.REFUSED),
-    ])
-    def test_answers_that_are_none(self, status: int, body: bytes, media_type: str, kind: OutcomeKind, serve: Serve,
-                                   sessions: MemorySessions) -> None:
+    @pytest.mark.parametrize(
+        ("status", "body", "media_type", "kind"),
+        [
+            (200, "<html><body>系统维护</body></html>".encode(), "text/html", OutcomeKind.UNKNOWN),
+            (200, b"", "text/xml", OutcomeKind.UNKNOWN),
+            (200, court_answer()[:-40], "text/xml", OutcomeKind.UNKNOWN),
+            (200, court_answer(rest="").replace(b"<Success>true</Success>", b""), "text/xml", OutcomeKind.UNKNOWN),
+            (200, court_answer("maybe"), "text/xml", OutcomeKind.UNKNOWN),
+            (200, wrapped("<other/>"), "text/xml", OutcomeKind.UNKNOWN),
+            (200, wrapped(""), "text/xml", OutcomeKind.UNKNOWN),
+            (
+                200,
+                b'<!DOCTYPE x [<!ENTITY a "b">]>' + court_answer().partition(b"?>")[2],
+                "text/xml",
+                OutcomeKind.UNKNOWN,
+            ),
+            (500, b"oops", "text/plain", OutcomeKind.UNKNOWN),
+            (500, fault("s:Server"), "text/xml", OutcomeKind.UNKNOWN),
+            (500, fault("s:Client"), "text/xml", OutcomeKind.REFUSED),
+            (500, fault("s:Client.Schema"), "text/xml", OutcomeKind.REFUSED),
+            (500, fault("s:MustUnderstand"), "text/xml", OutcomeKind.REFUSED),
+            (500, fault("s:Client", text="身份验证失败：用户名或密码错误"), "text/xml", OutcomeKind.LATER),
+            (503, b"busy", "text/html", OutcomeKind.LATER),
+            (502, b"bad gateway", "text/html", OutcomeKind.UNKNOWN),
+            (504, b"timeout", "text/html", OutcomeKind.UNKNOWN),
+            (401, b"", "text/html", OutcomeKind.LATER),
+            (403, b"", "text/html", OutcomeKind.LATER),
+            (404, b"", "text/html", OutcomeKind.LATER),
+            (302, b"", "text/html", OutcomeKind.LATER),
+            (400, b"", "text/html", OutcomeKind.REFUSED),
+        ],
+    )
+    def test_answers_that_are_none(
+        self, status: int, body: bytes, media_type: str, kind: OutcomeKind, serve: Serve, sessions: MemorySessions
+    ) -> None:
         outcome = court(serve(always(status, body, media_type)).url, sessions)
         assert outcome.kind is kind
         assert outcome.answer == body
@@ -198,13 +239,17 @@ class TestEndings:
         assert outcome.message is not None or status == 200
 
     @pytest.mark.parametrize("status", [502, 503, 504])
-    def test_a_gateway_without_an_answer_is_later_where_repeating_is_harmless(self, status: int, serve: Serve, sessions: MemorySessions) -> None:
+    def test_a_gateway_without_an_answer_is_later_where_repeating_is_harmless(
+        self, status: int, serve: Serve, sessions: MemorySessions
+    ) -> None:
         script = serve(always(status, b"gateway", "text/html", None, {"Retry-After": "7"}))
         outcome = prison(script.url, sessions)
         assert (outcome.kind, outcome.retry_after) == (OutcomeKind.LATER, 7.0)
 
     def test_an_answer_without_end_is_unknown(self, serve: Serve, sessions: MemorySessions) -> None:
-        outcome = court(serve(always(200, b" " * 5000)).url, sessions, change=lambda given: given["call"].update(limit=1000))
+        outcome = court(
+            serve(always(200, b" " * 5000)).url, sessions, change=lambda given: given["call"].update(limit=1000)
+        )
         assert outcome.kind is OutcomeKind.UNKNOWN
         assert "1000" in outcome.message
 
@@ -212,13 +257,21 @@ class TestEndings:
         script = serve(always(200, court_answer()))
         connector = SoapConnector()
         for _ in range(5):
-            assert connector.call(endpoint("court", script.url), parcel(REPLY, {"operation": "ReceiveReply"}), sessions).kind is OutcomeKind.DONE
+            assert (
+                connector.call(
+                    endpoint("court", script.url), parcel(REPLY, {"operation": "ReceiveReply"}), sessions
+                ).kind
+                is OutcomeKind.DONE
+            )
         assert len({got.port for got in script.got}) == 1
 
     def test_a_connection_closed_meanwhile_is_not_written_into(self, serve: Serve, sessions: MemorySessions) -> None:
         script = serve(always(200, court_answer(), "text/xml", None, {"Connection": "close"}))
         connector = SoapConnector()
-        outcomes = [connector.call(endpoint("court", script.url), parcel(REPLY, {"operation": "ReceiveReply"}), sessions) for _ in range(3)]
+        outcomes = [
+            connector.call(endpoint("court", script.url), parcel(REPLY, {"operation": "ReceiveReply"}), sessions)
+            for _ in range(3)
+        ]
         assert {outcome.kind for outcome in outcomes} == {OutcomeKind.DONE}
 
     def test_an_endpoint_without_address_is_the_administrators_to_mend(self, sessions: MemorySessions) -> None:
@@ -229,9 +282,17 @@ class TestEndings:
 # ---------------------------------------------------------------- prison: RPC/encoded, XML inside a string
 class TestPrison:
     @pytest.mark.parametrize("encoding", ["UTF-8", "GB18030", "GBK"])
-    def test_the_record_travels_as_text_of_the_envelopes_encoding(self, encoding: str, serve: Serve, sessions: MemorySessions) -> None:
+    def test_the_record_travels_as_text_of_the_envelopes_encoding(
+        self, encoding: str, serve: Serve, sessions: MemorySessions
+    ) -> None:
         script = serve(always(200, prison_answer("<ROOT><CODE>0</CODE><MSG>接收成功</MSG><LSH>J9</LSH></ROOT>")))
-        outcome = prison(script.url, sessions, user="yh", password="密<码", change=lambda given: given["call"].update(encoding=encoding))
+        outcome = prison(
+            script.url,
+            sessions,
+            user="yh",
+            password="密<码",
+            change=lambda given: given["call"].update(encoding=encoding),
+        )
         assert (outcome.kind, outcome.reference, outcome.message) == (OutcomeKind.DONE, "J9", "接收成功")
         [got] = script.got
         assert got.headers["content-type"] == f"text/xml; charset={encoding.lower()}"
@@ -240,15 +301,29 @@ class TestPrison:
         assert wrapper is not None
         assert wrapper.tag == "{http://jyjh.prison.example/services}sendData"
         assert [(part.tag, part.get(f"{{{envelope.XSI}}}type")) for part in wrapper] == [
-            (name, "xsd:string") for name in ("yhm", "mm", "ywlx", "xmlData")]
+            (name, "xsd:string") for name in ("yhm", "mm", "ywlx", "xmlData")
+        ]
         assert [part.text for part in wrapper][:3] == ["yh", "密<码", "HZ"]
         assert envelope.text(etree.fromstring(wrapper[3].text or ""), "HZ/YY") == "周㴔"
 
-    @pytest.mark.parametrize(("code", "kind"), [
-        ("0", OutcomeKind.DONE), ("E099", OutcomeKind.LATER), ("E001", OutcomeKind.LATER), ("E002", OutcomeKind.REFUSED),
-        ("E013", OutcomeKind.REFUSED), ("E020", OutcomeKind.REFUSED), ("E030", OutcomeKind.REFUSED), ("X1", OutcomeKind.UNKNOWN)])
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [
+            ("0", OutcomeKind.DONE),
+            ("E099", OutcomeKind.LATER),
+            ("E001", OutcomeKind.LATER),
+            ("E002", OutcomeKind.REFUSED),
+            ("E013", OutcomeKind.REFUSED),
+            ("E020", OutcomeKind.REFUSED),
+            ("E030", OutcomeKind.REFUSED),
+            ("X1", OutcomeKind.UNKNOWN),
+        ],
+    )
     def test_answer_codes(self, code: str, kind: OutcomeKind, serve: Serve, sessions: MemorySessions) -> None:
-        answer = prison_answer(f'<?xml version="1.0" encoding="GB18030"?><ROOT><CODE>{code}</CODE><MSG>说明㴔</MSG><LSH/></ROOT>', "gb18030")
+        answer = prison_answer(
+            f'<?xml version="1.0" encoding="GB18030"?><ROOT><CODE>{code}</CODE><MSG>说明㴔</MSG><LSH/></ROOT>',
+            "gb18030",
+        )
         outcome = prison(serve(always(200, answer, "text/xml")).url, sessions)
         assert (outcome.kind, outcome.code, outcome.message) == (kind, code, "说明㴔")
 
@@ -258,20 +333,26 @@ class TestPrison:
         assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, "hub.half-answer")
 
     def test_an_answer_behind_a_reference_is_found(self, serve: Serve, sessions: MemorySessions) -> None:
-        answer = wrapped('<n:sendDataResponse xmlns:n="http://jyjh.prison.example/services"><sendDataReturn href="#id0"/></n:sendDataResponse>'
-                         '<multiRef id="id0">&lt;ROOT&gt;&lt;CODE&gt;0&lt;/CODE&gt;&lt;/ROOT&gt;</multiRef>')
+        answer = wrapped(
+            '<n:sendDataResponse xmlns:n="http://jyjh.prison.example/services"><sendDataReturn href="#id0"/></n:sendDataResponse>'
+            '<multiRef id="id0">&lt;ROOT&gt;&lt;CODE&gt;0&lt;/CODE&gt;&lt;/ROOT&gt;</multiRef>'
+        )
         assert prison(serve(always(200, answer)).url, sessions).kind is OutcomeKind.DONE
 
     def test_documents_are_put_in_where_their_tokens_stand(self, serve: Serve, sessions: MemorySessions) -> None:
         document = attachment(b"%PDF-1.4 \x00\xff" * 1000)
         script = serve(always(200, prison_answer("<ROOT><CODE>0</CODE></ROOT>")))
         record = f"<ROOT><CLLB><CL><MC>裁定书.pdf</MC><NR>urn:sha256:{document.sha256}</NR></CL></CLLB></ROOT>"
-        outcome = SoapConnector().call(endpoint("prison", script.url), parcel(record, {"ywlx": "HZ"}, (document,)), sessions)
+        outcome = SoapConnector().call(
+            endpoint("prison", script.url), parcel(record, {"ywlx": "HZ"}, (document,)), sessions
+        )
         assert outcome.kind is OutcomeKind.DONE
         inner = etree.fromstring(sent(script.got[0]).content.find("xmlData").text)  # type: ignore[union-attr, arg-type]
         assert base64.b64decode(envelope.text(inner, "CLLB/CL/NR") or "") == document.open()
 
-    def test_a_part_or_a_document_that_is_not_there_is_refused_before_anything_is_sent(self, serve: Serve, sessions: MemorySessions) -> None:
+    def test_a_part_or_a_document_that_is_not_there_is_refused_before_anything_is_sent(
+        self, serve: Serve, sessions: MemorySessions
+    ) -> None:
         script = serve(always(200, b""))
         connector = SoapConnector()
         without_part = connector.call(endpoint("prison", script.url), parcel(RECEIPT), sessions)
@@ -291,8 +372,11 @@ class Platform:
         self.nonces: set[bytes] = set()
 
     def __call__(self, got: Got) -> Any:
-        ns = {"e": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd",
-              "u": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd", "s": SOAP11}
+        ns = {
+            "e": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd",
+            "u": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd",
+            "s": SOAP11,
+        }
         root = etree.fromstring(got.body)
         security = root.find("s:Header/e:Security", ns)
         assert security is not None
@@ -307,12 +391,20 @@ class Platform:
         if nonce in self.nonces:
             return 500, "text/xml", ywyc("CF04")
         self.nonces.add(nonce)
-        return 200, "text/xml", wrapped('<n:TsRyxxYd xmlns:n="urn:ga:jzxt:types:v2"><XXID>message-1</XXID><SLBH>SL37082600001</SLBH>'
-                                        "<SLSJ>20210315092001</SLSJ></n:TsRyxxYd>")
+        return (
+            200,
+            "text/xml",
+            wrapped(
+                '<n:TsRyxxYd xmlns:n="urn:ga:jzxt:types:v2"><XXID>message-1</XXID><SLBH>SL37082600001</SLBH>'
+                "<SLSJ>20210315092001</SLSJ></n:TsRyxxYd>"
+            ),
+        )
 
 
 class TestPolice:
-    def test_each_attempt_has_a_fresh_nonce_and_the_acceptance_a_number(self, serve: Serve, sessions: MemorySessions) -> None:
+    def test_each_attempt_has_a_fresh_nonce_and_the_acceptance_a_number(
+        self, serve: Serve, sessions: MemorySessions
+    ) -> None:
         platform = Platform("口令-1")
         script = serve(platform)
         connector = SoapConnector()
@@ -322,10 +414,14 @@ class TestPolice:
         assert len(platform.nonces) == 3
         assert script.got[0].headers["soapaction"] == '"urn:ga:jzxt:v2:tsRyxx"'
 
-    def test_a_nonce_seen_twice_is_refused_there_and_tried_again_with_another(self, serve: Serve, sessions: MemorySessions) -> None:
+    def test_a_nonce_seen_twice_is_refused_there_and_tried_again_with_another(
+        self, serve: Serve, sessions: MemorySessions
+    ) -> None:
         script = serve(Platform("口令-1"))
         stuck = SoapConnector(token=lambda size: b"x" * size)
-        assert stuck.call(endpoint("police", script.url), parcel(PERSON.format(fj="")), sessions).kind is OutcomeKind.DONE
+        assert (
+            stuck.call(endpoint("police", script.url), parcel(PERSON.format(fj="")), sessions).kind is OutcomeKind.DONE
+        )
         again = stuck.call(endpoint("police", script.url), parcel(PERSON.format(fj="")), sessions)
         assert (again.kind, again.code, again.retry_after) == (OutcomeKind.LATER, "CF04", 1)
 
@@ -335,18 +431,31 @@ class TestPolice:
         assert (outcome.kind, outcome.code) == (OutcomeKind.LATER, "CF05")
 
     def test_a_wrong_password_waits_for_the_administrator(self, serve: Serve, sessions: MemorySessions) -> None:
-        outcome = SoapConnector().call(endpoint("police", serve(Platform("other")).url), parcel(PERSON.format(fj="")), sessions)
+        outcome = SoapConnector().call(
+            endpoint("police", serve(Platform("other")).url), parcel(PERSON.format(fj="")), sessions
+        )
         assert (outcome.kind, outcome.code, outcome.retry_after) == (OutcomeKind.LATER, "FailedAuthentication", 900)
 
-    @pytest.mark.parametrize(("code", "kind"), [("CF02", OutcomeKind.REFUSED), ("CF01", OutcomeKind.REFUSED), ("ZZ", OutcomeKind.REFUSED),
-                                                ("CF09", OutcomeKind.LATER)])
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [
+            ("CF02", OutcomeKind.REFUSED),
+            ("CF01", OutcomeKind.REFUSED),
+            ("ZZ", OutcomeKind.REFUSED),
+            ("CF09", OutcomeKind.LATER),
+        ],
+    )
     def test_faults_by_their_code(self, code: str, kind: OutcomeKind, serve: Serve, sessions: MemorySessions) -> None:
-        outcome = SoapConnector().call(endpoint("police", serve(always(500, ywyc(code))).url), parcel(PERSON.format(fj="")), sessions)
+        outcome = SoapConnector().call(
+            endpoint("police", serve(always(500, ywyc(code))).url), parcel(PERSON.format(fj="")), sessions
+        )
         assert (outcome.kind, outcome.code, outcome.message) == (kind, code, "说明")
 
     def test_a_record_against_the_patterns_never_leaves(self, serve: Serve, sessions: MemorySessions) -> None:
         script = serve(always(200, b""))
-        outcome = SoapConnector().call(endpoint("police", script.url), parcel(PERSON.format(fj="").replace("19901130", "1990-11-30")), sessions)
+        outcome = SoapConnector().call(
+            endpoint("police", script.url), parcel(PERSON.format(fj="").replace("19901130", "1990-11-30")), sessions
+        )
         assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, "hub.schema")
         assert "/TsRyxxQq/RYXX/CSRQ" in outcome.message
         assert script.got == []
@@ -355,7 +464,10 @@ class TestPolice:
         document = attachment(b"%PDF-1.4")
         script = serve(Platform("口令-1"))
         record = PERSON.format(fj=f'<FJ mc="刑事判决书.pdf">urn:sha256:{document.sha256}</FJ>')
-        assert SoapConnector().call(endpoint("police", script.url), parcel(record, attachments=(document,)), sessions).kind is OutcomeKind.DONE
+        assert (
+            SoapConnector().call(endpoint("police", script.url), parcel(record, attachments=(document,)), sessions).kind
+            is OutcomeKind.DONE
+        )
         assert envelope.text(sent(script.got[0]).content, "FJ") == base64.b64encode(b"%PDF-1.4").decode()
 
 
@@ -390,11 +502,20 @@ class City:
     def answer(self, name: str, code: str = "0", message: str = "", **values: str) -> Any:
         first = "".join(f"<{key}>{value}</{key}>" for key, value in values.items() if value)
         if not first:
-            first = {"query": "<state>0</state>", "login": f'<ticket xmlns:xsi="{envelope.XSI}" xsi:nil="true"/>',
-                     "submit": f'<batchNo xmlns:xsi="{envelope.XSI}" xsi:nil="true"/>',
-                     "uploadChunk": f'<uploadId xmlns:xsi="{envelope.XSI}" xsi:nil="true"/><received>0</received>'}[name]
+            first = {
+                "query": "<state>0</state>",
+                "login": f'<ticket xmlns:xsi="{envelope.XSI}" xsi:nil="true"/>',
+                "submit": f'<batchNo xmlns:xsi="{envelope.XSI}" xsi:nil="true"/>',
+                "uploadChunk": f'<uploadId xmlns:xsi="{envelope.XSI}" xsi:nil="true"/><received>0</received>',
+            }[name]
         told = f"<message>{message}</message>" if message else ""
-        return 200, "text/xml", wrapped(f'<{name}Response xmlns="http://sqjz.jining.example/ws">{first}<code>{code}</code>{told}</{name}Response>')
+        return (
+            200,
+            "text/xml",
+            wrapped(
+                f'<{name}Response xmlns="http://sqjz.jining.example/ws">{first}<code>{code}</code>{told}</{name}Response>'
+            ),
+        )
 
     def login(self, body: etree._Element) -> Any:
         if envelope.text(body, "md5Password") != self.wanted:
@@ -422,7 +543,13 @@ class City:
 
     def query(self, body: etree._Element) -> Any:
         state, rows = self.state
-        return 200, "text/xml", wrapped(f'<queryResponse xmlns="http://sqjz.jining.example/ws"><state>{state}</state>{rows}<code>0</code></queryResponse>')
+        return (
+            200,
+            "text/xml",
+            wrapped(
+                f'<queryResponse xmlns="http://sqjz.jining.example/ws"><state>{state}</state>{rows}<code>0</code></queryResponse>'
+            ),
+        )
 
 
 def once(city: City, operation: str, answer: Any) -> None:
@@ -434,6 +561,7 @@ def once(city: City, operation: str, answer: Any) -> None:
             return None
         found = left.pop()
         return found(body) if callable(found) else found
+
     city.trouble = trouble
 
 
@@ -455,31 +583,68 @@ class TestCity:
         assert list(city.files.values()) == [document.open(), b""]
         [body] = city.submits
         assert [etree.QName(child).localname for child in body] == [
-            "ticket", "messageId", "businessType", "fromUnit", "subject", "attachment", "attachment"]
+            "ticket",
+            "messageId",
+            "businessType",
+            "fromUnit",
+            "subject",
+            "attachment",
+            "attachment",
+        ]
         assert [[child.text for child in named] for named in body.findall("{*}attachment")] == [
-            ["up-1", "刑事判决书.pdf", "pdf"], ["up-2", "意见.DOCX", "docx"]]
+            ["up-1", "刑事判决书.pdf", "pdf"],
+            ["up-2", "意见.DOCX", "docx"],
+        ]
         asked = SoapConnector().poll(endpoint("city", script.url), parcel(SUBMIT), REFERENCE, sessions)
         assert (asked.kind, asked.receipt) == (OutcomeKind.DONE, SystemReceipt(True, None, "JN00000001"))
         assert city.logins == 1
 
-    @pytest.mark.parametrize(("state", "kind", "receipt"), [
-        (("0", ""), OutcomeKind.SUBMITTED, None),
-        (("1", "<row><sfzh>370826198509172110</sfzh><status>2</status><rybh>JN7</rybh></row>"), OutcomeKind.DONE, SystemReceipt(True, None, "JN7")),
-        (("1", "<row><sfzh>x</sfzh><status>0</status></row><row><sfzh>370826198509172110</sfzh><status>1</status><reason>不合规</reason></row>"),
-         OutcomeKind.DONE, SystemReceipt(False, "不合规", None)),
-        (("1", "<row><sfzh>x</sfzh><status>0</status></row>"), OutcomeKind.UNKNOWN, None),
-        (("1", "<row><sfzh>370826198509172110</sfzh><status>9</status></row>"), OutcomeKind.UNKNOWN, None),
-    ])
-    def test_what_a_query_says(self, state: tuple[str, str], kind: OutcomeKind, receipt: SystemReceipt | None, serve: Serve,
-                               sessions: MemorySessions) -> None:
+    @pytest.mark.parametrize(
+        ("state", "kind", "receipt"),
+        [
+            (("0", ""), OutcomeKind.SUBMITTED, None),
+            (
+                ("1", "<row><sfzh>370826198509172110</sfzh><status>2</status><rybh>JN7</rybh></row>"),
+                OutcomeKind.DONE,
+                SystemReceipt(True, None, "JN7"),
+            ),
+            (
+                (
+                    "1",
+                    "<row><sfzh>x</sfzh><status>0</status></row><row><sfzh>370826198509172110</sfzh><status>1</status><reason>不合规</reason></row>",
+                ),
+                OutcomeKind.DONE,
+                SystemReceipt(False, "不合规", None),
+            ),
+            (("1", "<row><sfzh>x</sfzh><status>0</status></row>"), OutcomeKind.UNKNOWN, None),
+            (("1", "<row><sfzh>370826198509172110</sfzh><status>9</status></row>"), OutcomeKind.UNKNOWN, None),
+        ],
+    )
+    def test_what_a_query_says(
+        self,
+        state: tuple[str, str],
+        kind: OutcomeKind,
+        receipt: SystemReceipt | None,
+        serve: Serve,
+        sessions: MemorySessions,
+    ) -> None:
         city = City()
         city.state = state
         outcome = SoapConnector().poll(endpoint("city", serve(city).url), parcel(SUBMIT), REFERENCE, sessions)
         assert (outcome.kind, outcome.receipt, outcome.reference) == (kind, receipt, REFERENCE)
 
-    @pytest.mark.parametrize("answer", [(200, "text/xml", b"", DROP), (200, "text/html", b"<html/>"), (500, "text/xml", fault("s:Server")),
-                                        (503, "text/html", b"busy")])
-    def test_a_question_without_an_answer_is_asked_again(self, answer: Any, serve: Serve, sessions: MemorySessions) -> None:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            (200, "text/xml", b"", DROP),
+            (200, "text/html", b"<html/>"),
+            (500, "text/xml", fault("s:Server")),
+            (503, "text/html", b"busy"),
+        ],
+    )
+    def test_a_question_without_an_answer_is_asked_again(
+        self, answer: Any, serve: Serve, sessions: MemorySessions
+    ) -> None:
         city = City()
         once(city, "query", answer)
         outcome = SoapConnector().poll(endpoint("city", serve(city).url), parcel(SUBMIT), REFERENCE, sessions)
@@ -491,8 +656,11 @@ class TestCity:
             once(city, operation, city.answer(operation, "503", "系统繁忙"))
             script = serve(city)
             busy = MemorySessions()
-            outcome = (SoapConnector().poll(endpoint("city", script.url), parcel(SUBMIT), REFERENCE, busy) if operation == "query"
-                       else submit(script.url, busy, attachment(b"x")))
+            outcome = (
+                SoapConnector().poll(endpoint("city", script.url), parcel(SUBMIT), REFERENCE, busy)
+                if operation == "query"
+                else submit(script.url, busy, attachment(b"x"))
+            )
             assert (outcome.kind, outcome.code) == (OutcomeKind.LATER, "503"), operation
             assert city.submits == []
 
@@ -525,6 +693,7 @@ class TestCity:
         def worker(number: int) -> Any:
             together.wait(10)
             return connector.call(endpoint("city", script.url), parcel(SUBMIT, number=str(number)), sessions)
+
         with ThreadPoolExecutor(4) as pool:
             outcomes = list(pool.map(worker, range(4)))
         assert {outcome.kind for outcome in outcomes} == {OutcomeKind.SUBMITTED}
@@ -552,6 +721,7 @@ class TestCity:
                 return None
             chunks.append(int(envelope.text(body, "offset") or 0))
             return (200, "text/xml", b"", DROP) if len(chunks) == 3 else None
+
         city.trouble = break_third
         outcome = submit(script.url, sessions, document)
         assert (outcome.kind, outcome.code) == (OutcomeKind.LATER, "hub.lost")
@@ -559,7 +729,9 @@ class TestCity:
         assert chunks == [0, 524288, 1048576, 1048576]
         assert list(city.files.values()) == [document.open()]
 
-    def test_a_chunk_that_was_taken_without_an_answer_is_not_sent_twice(self, serve: Serve, sessions: MemorySessions) -> None:
+    def test_a_chunk_that_was_taken_without_an_answer_is_not_sent_twice(
+        self, serve: Serve, sessions: MemorySessions
+    ) -> None:
         city = City()
         script = serve(city)
         document = attachment(b"ab" * 400_000)  # two chunks
@@ -567,8 +739,11 @@ class TestCity:
         def taken_unanswered(body: etree._Element) -> Any:
             city.uploadChunk(body)
             return 200, "text/xml", b"", DROP
+
         left = [taken_unanswered]
-        city.trouble = lambda name, body: left.pop()(body) if left and envelope.text(body, "offset") == "524288" else None
+        city.trouble = lambda name, body: (
+            left.pop()(body) if left and envelope.text(body, "offset") == "524288" else None
+        )
         assert submit(script.url, sessions, document).kind is OutcomeKind.LATER
         assert submit(script.url, sessions, document).kind is OutcomeKind.SUBMITTED
         assert city.offsets == [0, 524288]
@@ -596,6 +771,7 @@ class TestCity:
                 released.wait(20)
                 return 200, "text/xml", b"", DROP
             return None
+
         city.trouble = stall
         outcome = submit(script.url, sessions, document, timeout=1.0)
         assert outcome.kind is OutcomeKind.LATER
@@ -614,9 +790,13 @@ class TestCity:
         outcome = submit(serve(city).url, sessions)
         assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, "hub.half-answer")
 
-    def test_a_record_against_the_schema_is_refused_before_any_login(self, serve: Serve, sessions: MemorySessions) -> None:
+    def test_a_record_against_the_schema_is_refused_before_any_login(
+        self, serve: Serve, sessions: MemorySessions
+    ) -> None:
         city = City()
         script = serve(city)
-        outcome = SoapConnector().call(endpoint("city", script.url), parcel(SUBMIT.replace("<c:xb>男</c:xb>", "")), sessions)
+        outcome = SoapConnector().call(
+            endpoint("city", script.url), parcel(SUBMIT.replace("<c:xb>男</c:xb>", "")), sessions
+        )
         assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, "hub.schema")
         assert script.got == []

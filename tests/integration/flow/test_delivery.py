@@ -39,8 +39,15 @@ from tests.integration.flow.conftest import Bench
 class Scripted:
     """The hub's connectors, one agency of which answers as told, step by step; the last answer is given again."""
 
-    def __init__(self, bench: Bench, agency: str, outcomes: list[Outcome | Exception], repeat_safe: bool = False) -> None:
-        self._real, self._agency, self._outcomes, self._repeat_safe = bench.hub.connectors, agency, outcomes, repeat_safe
+    def __init__(
+        self, bench: Bench, agency: str, outcomes: list[Outcome | Exception], repeat_safe: bool = False
+    ) -> None:
+        self._real, self._agency, self._outcomes, self._repeat_safe = (
+            bench.hub.connectors,
+            agency,
+            outcomes,
+            repeat_safe,
+        )
         self.phases: list[str] = []
         bench.hub.connectors = self
 
@@ -66,7 +73,11 @@ class _Scripted:
         self._owner, self._real = owner, real
 
     def call(self, endpoint: Endpoint, parcel: Parcel, sessions: Sessions) -> Outcome:
-        return self._owner.next("call") if endpoint.agency == self._owner._agency else self._real.call(endpoint, parcel, sessions)
+        return (
+            self._owner.next("call")
+            if endpoint.agency == self._owner._agency
+            else self._real.call(endpoint, parcel, sessions)
+        )
 
     def poll(self, endpoint: Endpoint, parcel: Parcel, reference: str, sessions: Sessions) -> Outcome:
         return self._owner.next(f"poll {reference}")
@@ -138,8 +149,17 @@ def test_an_unknown_outcome_that_may_not_be_repeated_waits_for_a_person(bench: B
 
 def test_a_system_that_decides_later_is_asked_until_it_has_decided(bench: Bench) -> None:
     decided = Outcome(OutcomeKind.DONE, receipt=None)
-    script = Scripted(bench, BUREAU, [Outcome(OutcomeKind.SUBMITTED, reference="B7"), Outcome(OutcomeKind.SUBMITTED), Outcome(OutcomeKind.LATER),
-                                      Outcome(OutcomeKind.UNKNOWN), decided])
+    script = Scripted(
+        bench,
+        BUREAU,
+        [
+            Outcome(OutcomeKind.SUBMITTED, reference="B7"),
+            Outcome(OutcomeKind.SUBMITTED),
+            Outcome(OutcomeKind.LATER),
+            Outcome(OutcomeKind.UNKNOWN),
+            decided,
+        ],
+    )
     told = bench.submit(notice(1), "k1")
     for _ in range(5):
         bench.hand.run()
@@ -173,7 +193,9 @@ def test_however_long_a_system_asks_for_peace_it_is_called_again(bench: Bench, a
 
 
 def test_a_wrong_configuration_that_a_connector_finds_is_no_unknown_outcome(bench: Bench) -> None:
-    wrong = ConfigError([Fault("endpoint.secret", "", "密钥应为whsec_加Base64", "the secret must be whsec_ and base64")])
+    wrong = ConfigError(
+        [Fault("endpoint.secret", "", "密钥应为whsec_加Base64", "the secret must be whsec_ and base64")]
+    )
     Scripted(bench, BUREAU, [wrong, Outcome(OutcomeKind.DONE)])
     told = bench.submit(notice(1), "k1")
     bench.hand.run()
@@ -207,7 +229,9 @@ def test_what_a_system_says_is_kept_whatever_characters_it_uses(bench: Bench) ->
     assert rows(bench.hub, "SELECT message FROM attempt")[0].message.startswith("ab?长")
 
 
-def test_a_mistake_of_the_program_while_writing_parks_only_its_own_delivery(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_of_the_program_while_writing_parks_only_its_own_delivery(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = delivery_flow.inbox_item
 
     def broken(delivery: Any, transfer: Any, documents: Any) -> dict[str, Any]:
@@ -218,7 +242,10 @@ def test_a_mistake_of_the_program_while_writing_parks_only_its_own_delivery(benc
     monkeypatch.setattr(delivery_flow, "inbox_item", broken)
     told, other = bench.submit(notice(1), "k1"), bench.submit(notice(2, place="370828"), "k2")
     bench.hand.run()
-    assert (states(bench.hub, told["id"]), states(bench.hub, other["id"])) == ({BUREAU: "parked"}, {NEIGHBOUR: "delivered"})
+    assert (states(bench.hub, told["id"]), states(bench.hub, other["id"])) == (
+        {BUREAU: "parked"},
+        {NEIGHBOUR: "delivered"},
+    )
 
 
 def test_what_goes_to_an_agency_that_was_removed_is_parked(bench: Bench) -> None:
@@ -241,11 +268,16 @@ def test_what_is_frozen_is_not_sent_another_way(bench: Bench) -> None:
     redeliver(bench.hub, None, told["id"], {})
     bench.hand.run()
     assert states(bench.hub, told["id"]) == {BUREAU: "delivered"}
-    assert [row.transport for row in rows(bench.hub, "SELECT transport FROM rendition ORDER BY number")] == ["rest", "inbox"]
+    assert [row.transport for row in rows(bench.hub, "SELECT transport FROM rendition ORDER BY number")] == [
+        "rest",
+        "inbox",
+    ]
 
 
 # ------------------------------------------------------------------ workers that die, receipts that overtake
-def test_a_worker_that_died_in_a_call_is_noticed_and_the_call_repeated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_died_in_a_call_is_noticed_and_the_call_repeated(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = bench.submit(notice(1), "k1")
     bench.hand.dispatch()
 
@@ -268,14 +300,18 @@ def test_a_worker_that_died_in_a_call_is_noticed_and_the_call_repeated(bench: Be
     assert [row.outcome for row in rows(bench.hub, "SELECT outcome FROM attempt ORDER BY seq")] == ["unknown", "done"]
 
 
-def test_one_crashed_attempt_that_cannot_be_ended_holds_up_no_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_crashed_attempt_that_cannot_be_ended_holds_up_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for n in (1, 2):
         bench.submit(notice(n), f"k{n}")
     with bench.hub.database.begin() as db:
         from sqlalchemy import text
+
         db.execute(text("UPDATE delivery SET status = 'attempting', lease_until = due_at"))
     broken = rows(bench.hub, "SELECT id FROM delivery ORDER BY seq")[0].id
     from hub.flow import dispatch
+
     real = dispatch.after_unknown
 
     def after_unknown(hub: Any, unit: Any, delivery: Any, code: str) -> None:
@@ -285,7 +321,10 @@ def test_one_crashed_attempt_that_cannot_be_ended_holds_up_no_other(bench: Bench
 
     monkeypatch.setattr(dispatch, "after_unknown", after_unknown)
     bench.hand.later(1)
-    assert [row.status for row in rows(bench.hub, "SELECT status FROM delivery ORDER BY seq")] == ["attempting", "ready"]
+    assert [row.status for row in rows(bench.hub, "SELECT status FROM delivery ORDER BY seq")] == [
+        "attempting",
+        "ready",
+    ]
 
 
 def test_a_receipt_may_overtake_the_hubs_own_record_of_the_call(bench: Bench) -> None:
@@ -309,7 +348,9 @@ def test_a_receipt_may_overtake_the_hubs_own_record_of_the_call(bench: Bench) ->
     assert rows(bench.hub, "SELECT status FROM transfer WHERE id = :t", t=told["id"])[0].status == "answered"
 
 
-def test_the_outcome_is_recorded_although_the_store_fails_for_a_moment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_outcome_is_recorded_although_the_store_fails_for_a_moment(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = bench.submit(notice(1), "k1")
     real, failed = delivery_flow._record, []
 
@@ -348,7 +389,12 @@ class OnlyInForce:
     def write(self, exchange: str, record: Mapping[str, Any], context: Context) -> Written:
         day = record["case"].get("effective_on")
         if day is None:
-            raise CannotWrite([Fault("name.unknown", "/x", "", ""), Fault("case.not-in-force", "/case/effective_on", "尚未生效", "not yet in force")])
+            raise CannotWrite(
+                [
+                    Fault("name.unknown", "/x", "", ""),
+                    Fault("case.not-in-force", "/case/effective_on", "尚未生效", "not yet in force"),
+                ]
+            )
         return Written(f"<in-force>{day}</in-force>".encode(), "application/xml", {})
 
 

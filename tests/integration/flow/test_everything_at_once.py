@@ -51,17 +51,31 @@ def turn(hub: Hub, bureau: Recipient, dice: random.Random, key: str) -> None:
         case 2:
             submit_record(hub, dice.choice([BUREAU, NEIGHBOUR]), key, report_in(n))
         case 3:
-            submit_record(hub, COURT, key, notice(n, person=dice.randrange(4), name=dice.choice(["甲", "乙"]), number=number, place=place))
+            submit_record(
+                hub,
+                COURT,
+                key,
+                notice(n, person=dice.randrange(4), name=dice.choice(["甲", "乙"]), number=number, place=place),
+            )
         case 4:
-            for row in rows(hub, "SELECT id, recipient FROM delivery WHERE status IN ('delivered', 'unknown', 'attempting') ORDER BY random() LIMIT 2"):
-                give(hub, row.recipient, row.id, {"outcome": dice.choice(["accepted", "returned"]), "reason": "不在本县"})
+            for row in rows(
+                hub,
+                "SELECT id, recipient FROM delivery WHERE status IN ('delivered', 'unknown', 'attempting') ORDER BY random() LIMIT 2",
+            ):
+                give(
+                    hub, row.recipient, row.id, {"outcome": dice.choice(["accepted", "returned"]), "reason": "不在本县"}
+                )
         case _:
-            for row in rows(hub, "SELECT transfer_id, recipient FROM delivery WHERE status IN ('parked', 'delivered', 'ready') ORDER BY random() LIMIT 2"):
+            for row in rows(
+                hub,
+                "SELECT transfer_id, recipient FROM delivery WHERE status IN ('parked', 'delivered', 'ready') ORDER BY random() LIMIT 2",
+            ):
                 redeliver(hub, None, row.transfer_id, {"recipient": row.recipient})
 
 
 def test_the_books_are_in_order_whatever_happens_at_once(
-        tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(dispatch, "RELEASE_LEASE", 0.5)
     monkeypatch.setattr(process, "SWEEP", 0.05)
     with recipients(2) as (bureau, neighbour):
@@ -90,7 +104,9 @@ def in_order(hub: Hub) -> None:
         deliveries[row.transfer_id].append((row.role, DeliveryState(row.status)))
     assert lines
     for line in lines.values():
-        assert len([state for state in line if state in OUTSTANDING]) == (1 if set(line) & (OUTSTANDING | {DeliveryState.WAITING}) else 0)
+        assert len([state for state in line if state in OUTSTANDING]) == (
+            1 if set(line) & (OUTSTANDING | {DeliveryState.WAITING}) else 0
+        )
     for row in rows(hub, "SELECT id, exchange, status FROM transfer"):
         derived = transfer_status(False, deliveries[row.id], hub.catalogue.exchanges[row.exchange].wants_receipt)
         assert row.status == derived or {row.status, derived} <= {"accepted", "delivering"}, (row, derived)
@@ -103,6 +119,9 @@ def in_order(hub: Hub) -> None:
         assert all(before.holder != after.holder for before, after in pairwise(moves))
     receipts = rows(hub, "SELECT count(*) AS n FROM receipt")[0].n
     forwarded = rows(hub, "SELECT count(*) AS n FROM transfer WHERE exchange = 'receipt'")[0].n
-    owed = rows(hub, "SELECT count(*) AS n FROM receipt r JOIN delivery d ON d.id = r.delivery_id JOIN transfer t ON t.id = d.transfer_id"
-                     " WHERE d.role = 'to' AND t.exchange IN ('admission.notice', 'admission.documents', 'admission.escort')")[0].n
+    owed = rows(
+        hub,
+        "SELECT count(*) AS n FROM receipt r JOIN delivery d ON d.id = r.delivery_id JOIN transfer t ON t.id = d.transfer_id"
+        " WHERE d.role = 'to' AND t.exchange IN ('admission.notice', 'admission.documents', 'admission.escort')",
+    )[0].n
     assert receipts >= owed == forwarded

@@ -45,7 +45,12 @@ pytestmark = pytest.mark.postgres
 def bench(tmp_path: Path, postgres_url: str) -> Iterator[Bench]:
     with recipients(2) as (bureau, neighbour):
         clock = StoppedClock()
-        hub = make_hub(tmp_path, postgres_url, county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}), clock=clock)
+        hub = make_hub(
+            tmp_path,
+            postgres_url,
+            county(tmp_path / "config", {BUREAU: bureau.url, NEIGHBOUR: neighbour.url}),
+            clock=clock,
+        )
         yield Bench(hub, ByHand(hub), clock, bureau, neighbour)
         hub.broker.close()
         hub.database.close()
@@ -69,10 +74,18 @@ class Waiting:
 
     def waits(self) -> bool:
         """True once the database says that somebody waits; False when the call has ended without."""
+
         def told() -> str | None:
             if not self._thread.is_alive():
                 return "ended"
-            return "waits" if rows(self._bench.hub, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") else None
+            return (
+                "waits"
+                if rows(
+                    self._bench.hub,
+                    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                )
+                else None
+            )
 
         return until(told) == "waits"
 
@@ -130,11 +143,14 @@ def test_a_receipt_in_an_answer_waits_for_the_lock_on_the_person(bench: Bench) -
     assert holder(bench.hub, told["person"]) == BUREAU
 
 
-@pytest.mark.parametrize("path", ["a receipt", "another handover", "sending again", "a call's end", "a crashed call's end"])
+@pytest.mark.parametrize(
+    "path", ["a receipt", "another handover", "sending again", "a call's end", "a crashed call's end"]
+)
 def test_what_changes_a_line_waits_for_the_lock_on_the_line(bench: Bench, path: str) -> None:
     told, main = escorted(bench)
     call: Callable[[], Any]
     if path == "sending again":
+
         def call() -> Any:
             return redeliver(bench.hub, None, told["id"], {"recipient": BUREAU})
     elif path in ("a call's end", "a crashed call's end"):
@@ -144,8 +160,12 @@ def test_what_changes_a_line_waits_for_the_lock_on_the_line(bench: Bench, path: 
         call = bench.hand.work
         if path == "a crashed call's end":
             with bench.hub.database.begin() as db:
-                db.execute(text("UPDATE delivery SET status = 'attempting', lease_until = :t WHERE status = 'released' AND recipient = :r"),
-                           {"t": bench.clock.technical(), "r": BUREAU})
+                db.execute(
+                    text(
+                        "UPDATE delivery SET status = 'attempting', lease_until = :t WHERE status = 'released' AND recipient = :r"
+                    ),
+                    {"t": bench.clock.technical(), "r": BUREAU},
+                )
             bench.clock.move(1)
 
             def call() -> Any:
@@ -198,7 +218,9 @@ def test_a_number_that_another_gives_in_the_same_moment_is_that_persons(bench: B
         with bench.hub.store.begin() as unit:
             return unit.person_for("370826198509172110", "孙某甲", case)
 
-    with held(bench, lambda unit: made.append(unit.person_for("370826198509172110", "孙某甲", other)), later) as waiting:
+    with held(
+        bench, lambda unit: made.append(unit.person_for("370826198509172110", "孙某甲", other)), later
+    ) as waiting:
         assert waiting.end() == made[0] != provisional
 
 

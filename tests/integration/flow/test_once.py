@@ -14,7 +14,10 @@ from tests.integration.flow.conftest import Bench
 
 def counts(bench: Bench) -> tuple[int, int]:
     """How many transfers and deliveries there are."""
-    return (rows(bench.hub, "SELECT count(*) AS n FROM transfer")[0].n, rows(bench.hub, "SELECT count(*) AS n FROM delivery")[0].n)
+    return (
+        rows(bench.hub, "SELECT count(*) AS n FROM transfer")[0].n,
+        rows(bench.hub, "SELECT count(*) AS n FROM delivery")[0].n,
+    )
 
 
 def test_the_same_thing_again_gets_the_very_same_answer_and_has_no_effect(bench: Bench) -> None:
@@ -136,7 +139,9 @@ def test_a_lost_answer_is_repeated_under_the_same_message_id(bench: Bench) -> No
 
 
 def test_every_answer_is_kept_as_it_was_given(bench: Bench) -> None:
-    answers: dict[str, dict[str, Any]] = {f"k{n}": bench.submit(notice(n, place="370828" if n % 2 else "370826"), f"k{n}") for n in range(4)}
+    answers: dict[str, dict[str, Any]] = {
+        f"k{n}": bench.submit(notice(n, place="370828" if n % 2 else "370826"), f"k{n}") for n in range(4)
+    }
     bench.hand.run()
     for key, answer in answers.items():
         assert bench.submit(notice(int(key[1:]), place="370828" if int(key[1:]) % 2 else "370826"), key) == answer

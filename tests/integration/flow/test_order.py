@@ -97,7 +97,12 @@ class World:
     def __init__(self, folder: Path, store_url: str, made: list[Recipient]) -> None:
         self.at: dict[str, Recipient] = {BUREAU: made[0], NEIGHBOUR: made[1]}
         self.clock = StoppedClock()
-        self.hub = make_hub(folder, store_url, county(folder / "config", {agency: one.url for agency, one in self.at.items()}), clock=self.clock)
+        self.hub = make_hub(
+            folder,
+            store_url,
+            county(folder / "config", {agency: one.url for agency, one in self.at.items()}),
+            clock=self.clock,
+        )
         self.connectors = self.hub.connectors = Mortal(self.hub)
         self.hand = ByHand(self.hub)
 
@@ -122,7 +127,12 @@ class Lines(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world.begin_anew()
-        self.hub, self.hand, self.at, self.connectors = self.world.hub, self.world.hand, self.world.at, self.world.connectors
+        self.hub, self.hand, self.at, self.connectors = (
+            self.world.hub,
+            self.world.hand,
+            self.world.at,
+            self.world.connectors,
+        )
         self.accepted = 0
         #: (recipient, case) → transfers in the order of acceptance
         self.order: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -137,7 +147,9 @@ class Lines(RuleBasedStateMachine):
     @rule(case=st.sampled_from([0, 0, 0, 1]), to=st.sampled_from([BUREAU, NEIGHBOUR]))
     def submit(self, case: int, to: str) -> None:
         self.accepted += 1
-        answer = submit_record(self.hub, COURT, f"k{self.accepted}", notice(case, place=PLACES[to], remarks=str(self.accepted)))
+        answer = submit_record(
+            self.hub, COURT, f"k{self.accepted}", notice(case, place=PLACES[to], remarks=str(self.accepted))
+        )
         self.order[to, answer["case"]].append(answer["id"])
 
     @rule()
@@ -145,8 +157,11 @@ class Lines(RuleBasedStateMachine):
         self.hand.dispatch()
 
     @precondition(lambda self: self.hand.waiting)
-    @rule(which=st.integers(0, 9), answer=st.sampled_from([200, 200, 200, "lost", "down", 422, "accepted", "returned"]),
-          dies=st.sampled_from([None, None, None, "before", "after"]))
+    @rule(
+        which=st.integers(0, 9),
+        answer=st.sampled_from([200, 200, 200, "lost", "down", 422, "accepted", "returned"]),
+        dies=st.sampled_from([None, None, None, "before", "after"]),
+    )
     def work(self, which: int, answer: str | int, dies: str | None) -> None:
         for one in self.at.values():
             one.answer = answer
@@ -179,7 +194,12 @@ class Lines(RuleBasedStateMachine):
             delivery = told[which % len(told)]
             recipient = rows(self.hub, "SELECT recipient FROM delivery WHERE id = :d", d=delivery)[0].recipient
             try:
-                give(self.hub, recipient, delivery, {"outcome": outcome, "reason": "不在本县" if outcome == "returned" else None})
+                give(
+                    self.hub,
+                    recipient,
+                    delivery,
+                    {"outcome": outcome, "reason": "不在本县" if outcome == "returned" else None},
+                )
             except Conflict as conflict:
                 assert conflict.faults[0].rule == "receipt.given"  # noqa: PT017
 
@@ -244,7 +264,9 @@ class Lines(RuleBasedStateMachine):
             if not rows(self.hub, "SELECT 1 FROM delivery WHERE status NOT IN ('delivered', 'accepted', 'returned')"):
                 break
             self.hand.later(61 + ATTEMPT_GRACE)
-            for row in rows(self.hub, "SELECT transfer_id, recipient FROM delivery WHERE status IN ('parked', 'unknown')"):
+            for row in rows(
+                self.hub, "SELECT transfer_id, recipient FROM delivery WHERE status IN ('parked', 'unknown')"
+            ):
                 redeliver(self.hub, None, row.transfer_id, {"recipient": row.recipient})
         self.each_recipient_saw_each_case_in_the_order_of_acceptance()
         self.a_message_id_always_says_the_same()
@@ -257,9 +279,18 @@ def _run(tmp_path: Path, store_url: str, examples: int) -> None:
     with recipients(2) as made:
         world = World(tmp_path, store_url, made)
         try:
-            run_state_machine_as_test(type("Here", (Lines,), {"world": world}), settings=settings(
-                max_examples=examples, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck),
-                phases=[Phase.generate], report_multiple_bugs=False))
+            run_state_machine_as_test(
+                type("Here", (Lines,), {"world": world}),
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=30,
+                    deadline=None,
+                    derandomize=True,
+                    suppress_health_check=list(HealthCheck),
+                    phases=[Phase.generate],
+                    report_multiple_bugs=False,
+                ),
+            )
         finally:
             world.close()
 

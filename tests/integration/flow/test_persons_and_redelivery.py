@@ -69,7 +69,9 @@ def test_a_record_about_somebody_else_than_the_transfer_it_answers_is_refused(be
 
 def test_first_notices_of_one_nameless_person_at_once_are_of_one_person(bench: Bench) -> None:
     for n in range(4):
-        answers = at_once(*[partial(bench.submit, notice(n, number=None, remarks=str(k)), f"k{n}.{k}") for k in range(4)])
+        answers = at_once(
+            *[partial(bench.submit, notice(n, number=None, remarks=str(k)), f"k{n}.{k}") for k in range(4)]
+        )
         assert not [answer for answer in answers if isinstance(answer, Exception)], answers
         assert len({answer["person"] for answer in answers}) == 1
     assert rows(bench.hub, "SELECT count(*) AS n FROM person")[0].n == 4
@@ -78,7 +80,12 @@ def test_first_notices_of_one_nameless_person_at_once_are_of_one_person(bench: B
 def test_a_number_that_comes_from_everywhere_at_once_is_one_persons(bench: Bench) -> None:
     for n in range(4):
         bench.submit(notice(n, number=None), f"first{n}")
-        answers = at_once(*[partial(bench.submit, notice(n if k % 2 else 100 + n, person=n, remarks=str(k)), f"k{n}.{k}") for k in range(6)])
+        answers = at_once(
+            *[
+                partial(bench.submit, notice(n if k % 2 else 100 + n, person=n, remarks=str(k)), f"k{n}.{k}")
+                for k in range(6)
+            ]
+        )
         assert not [answer for answer in answers if isinstance(answer, Exception)], answers
         assert rows(bench.hub, "SELECT count(*) AS n FROM person WHERE id_number = :i", i=id_number(n))[0].n == 1
 
@@ -88,7 +95,10 @@ def test_case_numbers_in_any_brackets_are_one_case_and_the_written_form_is_kept(
     wide["record"]["case"]["number"] = "（2021）鲁0826刑初57号"
     first, second = bench.submit(wide, "k1"), bench.submit(notice(57), "k2")
     assert first["case"] == second["case"]
-    assert queries.transfer(bench.hub, None, first["id"])["record"]["case"]["number_as_written"] == "（2021）鲁0826刑初57号"
+    assert (
+        queries.transfer(bench.hub, None, first["id"])["record"]["case"]["number_as_written"]
+        == "（2021）鲁0826刑初57号"
+    )
 
 
 # ------------------------------------------------------------------ sending again
@@ -100,7 +110,10 @@ def test_what_arrived_is_sent_again_behind_what_is_under_way(bench: Bench) -> No
     assert (states(bench.hub, first["id"]), states(bench.hub, second["id"])) == ({BUREAU: "waiting"}, {BUREAU: "ready"})
     give(bench.hub, BUREAU, first["deliveries"][0]["id"], {"outcome": "accepted"})  # it had arrived all the same
     bench.hand.run()
-    assert (states(bench.hub, first["id"]), states(bench.hub, second["id"])) == ({BUREAU: "accepted"}, {BUREAU: "delivered"})
+    assert (states(bench.hub, first["id"]), states(bench.hub, second["id"])) == (
+        {BUREAU: "accepted"},
+        {BUREAU: "delivered"},
+    )
 
 
 def test_what_arrived_is_sent_again_with_its_message_id_when_its_recipient_is_named(bench: Bench) -> None:
@@ -126,9 +139,15 @@ def parked_at_the_door(bench: Bench) -> str:
     told = bench.submit(notice(1, exchange="admission.documents"), "k1")
     with bench.hub.database.begin() as db:
         from sqlalchemy import text
+
         db.execute(text("DELETE FROM delivery"))
-        db.execute(text("UPDATE transfer SET parked = :yes, status = 'parked', faults = :f"), {
-            "yes": True, "f": '[{"rule": "place.no-agency", "pointer": "/correction/execution_place", "zh": "", "en": "", "xpath": null, "value": null, "source": null}]'})
+        db.execute(
+            text("UPDATE transfer SET parked = :yes, status = 'parked', faults = :f"),
+            {
+                "yes": True,
+                "f": '[{"rule": "place.no-agency", "pointer": "/correction/execution_place", "zh": "", "en": "", "xpath": null, "value": null, "source": null}]',
+            },
+        )
     return str(told["id"])
 
 
@@ -147,8 +166,13 @@ def test_what_is_parked_for_other_reasons_than_its_place_is_not_routed(bench: Be
     transfer = parked_at_the_door(bench)
     with bench.hub.database.begin() as db:
         from sqlalchemy import text
-        db.execute(text("UPDATE transfer SET faults = :f"), {
-            "f": '[{"rule": "code.unknown", "pointer": "/x", "zh": "", "en": "", "xpath": null, "value": null, "source": null}]'})
+
+        db.execute(
+            text("UPDATE transfer SET faults = :f"),
+            {
+                "f": '[{"rule": "code.unknown", "pointer": "/x", "zh": "", "en": "", "xpath": null, "value": null, "source": null}]'
+            },
+        )
     with pytest.raises(Conflict):
         redeliver(bench.hub, None, transfer, {})
 

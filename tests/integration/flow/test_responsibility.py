@@ -13,7 +13,10 @@ from tests.integration.flow.conftest import Bench
 
 
 def history(bench: Bench, person: str) -> list[str]:
-    return [row.holder for row in rows(bench.hub, "SELECT holder FROM responsibility WHERE person_id = :p ORDER BY number", p=person)]
+    return [
+        row.holder
+        for row in rows(bench.hub, "SELECT holder FROM responsibility WHERE person_id = :p ORDER BY number", p=person)
+    ]
 
 
 def transit(bench: Bench, person: str) -> list[str]:
@@ -89,14 +92,24 @@ def test_a_receipt_before_anything_was_sent_is_refused(bench: Bench) -> None:
 
 def test_a_bureau_to_which_the_person_was_not_sent_moves_nothing(bench: Bench) -> None:
     told = bench.submit(notice(1), "n1")
-    claim = report_in(1, case={"deciding_agency": COURT, "number": "(2021)鲁0826刑初1号"}, correction={"execution_place": "370828"})
+    claim = report_in(
+        1, case={"deciding_agency": COURT, "number": "(2021)鲁0826刑初1号"}, correction={"execution_place": "370828"}
+    )
     bench.submit(claim, "r1", NEIGHBOUR)
     assert history(bench, told["person"]) == [COURT]
     assert disputes(bench, told["person"]) == 1
 
 
 def test_a_report_of_a_person_of_whom_nobody_told_is_a_dispute(bench: Bench) -> None:
-    told = bench.submit(report_in(7, case={"deciding_agency": COURT, "number": "(2021)鲁0826刑初7号"}, correction={"execution_place": "370826"}), "r1", BUREAU)
+    told = bench.submit(
+        report_in(
+            7,
+            case={"deciding_agency": COURT, "number": "(2021)鲁0826刑初7号"},
+            correction={"execution_place": "370826"},
+        ),
+        "r1",
+        BUREAU,
+    )
     assert history(bench, told["person"]) == []
     assert disputes(bench, told["person"]) == 1
 
@@ -147,8 +160,11 @@ def test_many_receipts_and_reports_at_once_move_each_person_once_and_wait_for_no
         n = told.index(sent)
         answers = at_once(
             *[partial(give, bench.hub, BUREAU, main, {"outcome": "accepted"}) for _ in range(4)],
-            partial(bench.submit, report_in(n), f"r{n}", BUREAU), partial(bench.submit, handover(n), f"again{n}", PRISON),
-            partial(bench.submit, notice(n, number="", exchange="admission.documents"), f"d{n}", COURT), bench.hand.dispatch)
+            partial(bench.submit, report_in(n), f"r{n}", BUREAU),
+            partial(bench.submit, handover(n), f"again{n}", PRISON),
+            partial(bench.submit, notice(n, number="", exchange="admission.documents"), f"d{n}", COURT),
+            bench.hand.dispatch,
+        )
         assert not [answer for answer in answers if isinstance(answer, Exception)], answers
         assert len({answer["id"] for answer in answers[:4]}) == 1
         assert history(bench, sent["person"]) == [PRISON, BUREAU]

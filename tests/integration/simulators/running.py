@@ -28,8 +28,19 @@ class Running:
 
     def __init__(self, system: str, agency: str, data: Path, *options: str, password: str = PASSWORD) -> None:
         self._command = [
-            sys.executable, "-m", "simulators", system, "--agency", agency, "--data", str(data),
-            "--user", USER, "--password", password, *options,
+            sys.executable,
+            "-m",
+            "simulators",
+            system,
+            "--agency",
+            agency,
+            "--data",
+            str(data),
+            "--user",
+            USER,
+            "--password",
+            password,
+            *options,
         ]
         self.data = data
         self.session = requests.Session()

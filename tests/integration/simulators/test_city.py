@@ -47,14 +47,19 @@ class Caller:
         self.ticket = ""
 
     def call(self, operation: str, body: str) -> Answer:
-        text = (f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:{operation} xmlns:c="{C}">'
-                f"{body}</c:{operation}></s:Body></s:Envelope>")
+        text = (
+            f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:{operation} xmlns:c="{C}">'
+            f"{body}</c:{operation}></s:Body></s:Envelope>"
+        )
         answer = self.city.post(text, {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{operation}"'})
         assert answer.status_code == 200, answer.text
         element = etree.fromstring(answer.content).find(f".//c:{operation}Response", NS)
         assert element is not None
-        values = {etree.QName(child).localname: None if child.get(f"{{{XSI}}}nil") else child.text or ""
-                  for child in element if len(child) == 0}
+        values = {
+            etree.QName(child).localname: None if child.get(f"{{{XSI}}}nil") else child.text or ""
+            for child in element
+            if len(child) == 0
+        }
         rows = [{etree.QName(cell).localname: cell.text or "" for cell in row} for row in element.iterfind("c:row", NS)]
         return Answer(values, rows)
 
@@ -66,26 +71,38 @@ class Caller:
 
     def upload(self, data: bytes, offset: int = 0, last: bool = True, upload_id: str | None = None) -> Answer:
         given = "" if upload_id is None else f"<c:uploadId>{upload_id}</c:uploadId>"
-        return self.call("uploadChunk", (
-            f"<c:ticket>{self.ticket}</c:ticket>{given}<c:offset>{offset}</c:offset><c:last>{str(last).lower()}</c:last>"
-            f"<c:data>{base64.b64encode(data).decode()}</c:data>"))
+        return self.call(
+            "uploadChunk",
+            (
+                f"<c:ticket>{self.ticket}</c:ticket>{given}<c:offset>{offset}</c:offset><c:last>{str(last).lower()}</c:last>"
+                f"<c:data>{base64.b64encode(data).decode()}</c:data>"
+            ),
+        )
 
     def submit(self, message_id: str, subjects: Iterable[str], uploads: Iterable[str] = ()) -> Answer:
         attached = "".join(
             f"<c:attachment><c:uploadId>{upload}</c:uploadId><c:fileName>判决书.pdf</c:fileName><c:fileType>pdf</c:fileType>"
-            "</c:attachment>" for upload in uploads)
-        return self.call("submit", (
-            f"<c:ticket>{self.ticket}</c:ticket><c:messageId>{escape(message_id)}</c:messageId>"
-            f"<c:businessType>RJ</c:businessType><c:fromUnit>370826</c:fromUnit>{''.join(subjects)}{attached}"))
+            "</c:attachment>"
+            for upload in uploads
+        )
+        return self.call(
+            "submit",
+            (
+                f"<c:ticket>{self.ticket}</c:ticket><c:messageId>{escape(message_id)}</c:messageId>"
+                f"<c:businessType>RJ</c:businessType><c:fromUnit>370826</c:fromUnit>{''.join(subjects)}{attached}"
+            ),
+        )
 
     def query(self, batch_no: str) -> Answer:
         return self.call("query", f"<c:ticket>{self.ticket}</c:ticket><c:batchNo>{batch_no}</c:batchNo>")
 
     def decided(self, batch_no: str) -> list[dict[str, str]]:
         """The rows, asked for until the batch is decided."""
+
         def done() -> Answer | None:
             answer = self.query(batch_no)
             return answer if answer["state"] == "1" else None
+
         found: Answer = wait_until(done, f"batch {batch_no} decided")
         return found.rows
 
@@ -93,7 +110,7 @@ class Caller:
 def subject(*changes: tuple[str, str]) -> str:
     """The vendor's subject 孙某甲, with replacements."""
     text = sample("city-submit-request.xml").decode()
-    text = text[text.index("<c:subject>"):text.index("</c:subject>") + len("</c:subject>")]
+    text = text[text.index("<c:subject>") : text.index("</c:subject>") + len("</c:subject>")]
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
@@ -176,8 +193,8 @@ def test_a_document_goes_up_in_chunks_and_goes_on_after_a_kill(caller: Caller) -
     caller.city.kill()
     caller.city.start_again()
     upload = first["uploadId"]
-    assert caller.upload(content[KIB512:2 * KIB512], KIB512, False, upload).code == 0
-    last = caller.upload(content[2 * KIB512:], 2 * KIB512, True, upload)
+    assert caller.upload(content[KIB512 : 2 * KIB512], KIB512, False, upload).code == 0
+    last = caller.upload(content[2 * KIB512 :], 2 * KIB512, True, upload)
     assert (last.code, last["received"], last["uploadId"]) == (0, str(len(content)), upload)
     assert caller.submit("M1", [subject()], [upload]).code == 0
     [document] = caller.city.last["record"]["documents"]
@@ -254,10 +271,17 @@ def test_fifty_persons_go_and_fifty_one_do_not(caller: Caller) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("370826198509172110", "370826198509172111"), ("1985-09-17", "19850917"), ("<c:jzlb>02", "<c:jzlb>2"),
-     ("370826108001", "370826108002"), ("<c:ypxq>2月", "<c:ypxq>0年2月"), ("<c:jzqx>4月", "<c:jzqx>4"),
-     ("<c:gtjzdqh>370826<", "<c:gtjzdqh>370826108<"), ("<c:pjsxrq>2021-03-12", "<c:pjsxrq>"),
-     ("<c:jzzr>2021-07-11", "<c:jzzr>2021-02-30")],
+    [
+        ("370826198509172110", "370826198509172111"),
+        ("1985-09-17", "19850917"),
+        ("<c:jzlb>02", "<c:jzlb>2"),
+        ("370826108001", "370826108002"),
+        ("<c:ypxq>2月", "<c:ypxq>0年2月"),
+        ("<c:jzqx>4月", "<c:jzqx>4"),
+        ("<c:gtjzdqh>370826<", "<c:gtjzdqh>370826108<"),
+        ("<c:pjsxrq>2021-03-12", "<c:pjsxrq>"),
+        ("<c:jzzr>2021-07-11", "<c:jzzr>2021-02-30"),
+    ],
 )
 def test_a_field_that_breaks_a_rule_is_a_return_with_its_reason(caller: Caller, old: str, new: str) -> None:
     [row] = caller.decided(caller.submit("M1", [subject((old, new))])["batchNo"])
@@ -291,13 +315,17 @@ def test_batches_and_persons_survive_a_kill(caller: Caller) -> None:
 def test_busy_hours_are_answered_as_the_vendor_writes_them(caller: Caller) -> None:
     caller.city.arm("busy", operation="submit")
     assert caller.query("PC1").code == 404, "the fault waits for its operation"
-    text = (f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:submit xmlns:c="{C}"/></s:Body>'
-            "</s:Envelope>")
+    text = (
+        f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:submit xmlns:c="{C}"/></s:Body>'
+        "</s:Envelope>"
+    )
     answer = caller.city.post(text, {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": ""})
-    ours, vendors = (etree.fromstring(content)[0][0] for content in (
-        answer.content, sample("city-submit-busy-response.xml")))
+    ours, vendors = (
+        etree.fromstring(content)[0][0] for content in (answer.content, sample("city-submit-busy-response.xml"))
+    )
     assert [(child.tag, child.text, dict(child.attrib)) for child in ours] == [
-        (child.tag, child.text, dict(child.attrib)) for child in vendors]
+        (child.tag, child.text, dict(child.attrib)) for child in vendors
+    ]
     caller.city.arm("busy", times=2)
     assert caller.login().code == 503
     assert caller.query("PC1").code == 503

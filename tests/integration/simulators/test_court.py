@@ -18,12 +18,21 @@ NS = {"c": "http://tempuri.org/", "s11": SOAP11, "s12": SOAP12}
 
 
 def reply_of(
-    text: str = "孙某甲(370826198509172110)：同意接收", kind: str = "回执", notice: str = "WSFY-2021-0315-001",
-    *, soap: str = SOAP11, user: str | None = USER, password: str = PASSWORD, extra: str = "", header: str = "",
+    text: str = "孙某甲(370826198509172110)：同意接收",
+    kind: str = "回执",
+    notice: str = "WSFY-2021-0315-001",
+    *,
+    soap: str = SOAP11,
+    user: str | None = USER,
+    password: str = PASSWORD,
+    extra: str = "",
+    header: str = "",
 ) -> bytes:
     if user is not None:
-        header += (f'<AuthHeader xmlns="http://tempuri.org/"><UserName>{user}</UserName>'
-                   f"<Password>{escape(password)}</Password></AuthHeader>")
+        header += (
+            f'<AuthHeader xmlns="http://tempuri.org/"><UserName>{user}</UserName>'
+            f"<Password>{escape(password)}</Password></AuthHeader>"
+        )
     return (
         f'<?xml version="1.0" encoding="utf-8"?><e:Envelope xmlns:e="{soap}"><e:Header>{header}</e:Header><e:Body>'
         f'<r:ReceiveReply xmlns:r="http://tempuri.org/"><r:NoticeId>{notice}</r:NoticeId><r:ReplyKind>{kind}</r:ReplyKind>'
@@ -54,8 +63,10 @@ def court(start: Start) -> Running:
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
 def test_a_reply_is_taken_in_both_versions_on_one_address(court: Running, version: str) -> None:
     soap, headers = (SOAP11, headers_11()) if version == "1.1" else (SOAP12, headers_12())
-    document = ("<r:Documents><r:Document><r:Title>回执</r:Title><r:Kind>回执</r:Kind><r:Content>JVBERi0xLjQKJcfsj6IK"
-                "</r:Content></r:Document></r:Documents>")
+    document = (
+        "<r:Documents><r:Document><r:Title>回执</r:Title><r:Kind>回执</r:Kind><r:Content>JVBERi0xLjQKJcfsj6IK"
+        "</r:Content></r:Document></r:Documents>"
+    )
     answer = court.post(reply_of("马丽娜·阿不都(370828199011303627)：同意接收", soap=soap, extra=document), headers)
     assert answer.status_code == 200
     assert etree.fromstring(answer.content).tag == f"{{{soap}}}Envelope"
@@ -63,7 +74,11 @@ def test_a_reply_is_taken_in_both_versions_on_one_address(court: Running, versio
     assert result_of(answer.content)["Success"] == "true"
     entry = court.last
     assert (entry["operation"], entry["key"], entry["outcome"], entry["version"]) == (
-        "ReceiveReply", None, "accepted", version)
+        "ReceiveReply",
+        None,
+        "accepted",
+        version,
+    )
     assert entry["record"]["name"] == "马丽娜·阿不都"
     assert entry["record"]["id_number"] == "370828199011303627"
     assert entry["record"]["notice_id"] == "WSFY-2021-0315-001"
@@ -80,7 +95,8 @@ def test_a_call_that_comes_twice_is_recorded_twice_with_one_digest(court: Runnin
 
 
 @pytest.mark.parametrize(
-    "action", [None, "", "http://tempuri.org/ReceiveReply", '"ReceiveReply"', '"http://tempuri.org/SubmitExecution"'])
+    "action", [None, "", "http://tempuri.org/ReceiveReply", '"ReceiveReply"', '"http://tempuri.org/SubmitExecution"']
+)
 def test_soap_11_needs_its_action_with_quotes(court: Running, action: str | None) -> None:
     answer = court.post(reply_of(), headers_11(action))
     assert answer.status_code == 500
@@ -92,8 +108,10 @@ def test_soap_11_needs_its_action_with_quotes(court: Running, action: str | None
 
 def test_soap_12_needs_its_action_in_the_content_type(court: Running) -> None:
     body = reply_of(soap=SOAP12)
-    for headers in ({"Content-Type": "application/soap+xml; charset=utf-8", "SOAPAction": ACTION},
-                    headers_12('"http://tempuri.org/Other"')):
+    for headers in (
+        {"Content-Type": "application/soap+xml; charset=utf-8", "SOAPAction": ACTION},
+        headers_12('"http://tempuri.org/Other"'),
+    ):
         answer = court.post(body, headers)
         assert answer.status_code == 400
         assert etree.fromstring(answer.content).findtext(".//s12:Code/s12:Value", namespaces=NS) == "soap:Sender"
@@ -170,7 +188,11 @@ def test_a_notice_goes_out_in_either_version_with_the_courts_own_credentials(sta
     court = start("court", "court.370826", "--hub", hub.url, "--hub-user", "ws-court", "--hub-password", "s&cret")
     notice = sample("court-SubmitExecution-request.xml").decode()
     for version, soap in (("1.1", SOAP11), ("1.2", SOAP12)):
-        hub.answer = lambda seen, soap=soap: (200, "text/xml; charset=utf-8", ANSWER.replace(SOAP11.encode(), soap.encode()))  # type: ignore[misc]
+        hub.answer = lambda seen, soap=soap: (
+            200,
+            "text/xml; charset=utf-8",
+            ANSWER.replace(SOAP11.encode(), soap.encode()),
+        )  # type: ignore[misc]
         sent = court.control("POST", "send", {"text": notice, "version": version})
         assert sent["status"] == 200
         assert sent["answer"] == {"success": True, "receipt_no": "...", "error": None}
@@ -189,8 +211,10 @@ def test_a_notice_goes_out_in_either_version_with_the_courts_own_credentials(sta
 
 def test_a_body_alone_and_text_that_is_no_xml_can_be_sent(start: Start, hub: HubStub) -> None:
     court = start("court", "court.370826", "--hub", hub.url, "--hub-user", "ws-court", "--hub-password", "x")
-    fault = (f'<s:Envelope xmlns:s="{SOAP11}"><s:Body><s:Fault><faultcode>s:Client</faultcode>'
-             "<faultstring>报文无法解析</faultstring></s:Fault></s:Body></s:Envelope>").encode()
+    fault = (
+        f'<s:Envelope xmlns:s="{SOAP11}"><s:Body><s:Fault><faultcode>s:Client</faultcode>'
+        "<faultstring>报文无法解析</faultstring></s:Fault></s:Body></s:Envelope>"
+    ).encode()
     hub.answer = lambda seen: (500, "text/xml; charset=utf-8", fault)
     sent = court.control("POST", "send", {"text": '<SubmitExecution xmlns="http://tempuri.org/"/>'})
     assert etree.fromstring(hub.seen[-1].body).find("s11:Body/c:SubmitExecution", NS) is not None

@@ -18,7 +18,9 @@ class Subject:
     """One system with one good call of its own, so that each fault can be tried on all."""
 
     def __init__(self, system: str, start: Start) -> None:
-        agency = {"rest": "bureau.370828", "city": "bureau.370826", "prison": "prison.370800"}.get(system, f"{system}.370826")
+        agency = {"rest": "bureau.370828", "city": "bureau.370826", "prison": "prison.370800"}.get(
+            system, f"{system}.370826"
+        )
         self.running = start(system, agency, **({"password": SECRET} if system == "rest" else {}))
         self.system = system
         if system == "city":
@@ -36,16 +38,18 @@ class Subject:
             case "police":
                 return running.post(test_police.push(), test_police.HEADERS, timeout)
             case "city":
-                text = (f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:submit '
-                        f'xmlns:c="http://sqjz.jining.example/ws"><c:ticket>{self.caller.ticket}</c:ticket>'
-                        "<c:messageId>M1</c:messageId><c:businessType>RJ</c:businessType><c:fromUnit>370826</c:fromUnit>"
-                        f"{subject()}</c:submit></s:Body></s:Envelope>")
+                text = (
+                    f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><c:submit '
+                    f'xmlns:c="http://sqjz.jining.example/ws"><c:ticket>{self.caller.ticket}</c:ticket>'
+                    "<c:messageId>M1</c:messageId><c:businessType>RJ</c:businessType><c:fromUnit>370826</c:fromUnit>"
+                    f"{subject()}</c:submit></s:Body></s:Envelope>"
+                )
                 return running.post(text, {"Content-Type": "text/xml; charset=utf-8"}, timeout)
         return test_rest.hook(running, test_rest.item())
 
     @property
     def entries(self) -> list[str]:
-        return self.running.outcomes[self.before:]
+        return self.running.outcomes[self.before :]
 
 
 @pytest.fixture(params=["court", "prison", "police", "city", "rest"])
@@ -100,7 +104,10 @@ def test_a_business_refusal_carries_its_reason(any_system: Subject) -> None:
     if any_system.system == "city":  # the platform refuses later, person by person
         batch = any_system.running.last["batch"]
         assert any_system.caller.decided(batch)[0] == {
-            "sfzh": "370826198509172110", "status": "1", "reason": "材料不齐全"}
+            "sfzh": "370826198509172110",
+            "status": "1",
+            "reason": "材料不齐全",
+        }
     else:
         assert "材料不齐全" in answer.text
         assert any_system.entries == ["refused"]
@@ -154,8 +161,11 @@ def test_chunked_requests_are_read(start: Start) -> None:
 
 def test_the_journal_shows_documents_by_size_and_can_be_read_from_a_number(start: Start) -> None:
     court: Running = start("court", "court.370826")
-    big = "<r:Documents><r:Document><r:Title>t</r:Title><r:Kind>k</r:Kind><r:Content>" + "QUJD" * 5000 + (
-        "</r:Content></r:Document></r:Documents>")
+    big = (
+        "<r:Documents><r:Document><r:Title>t</r:Title><r:Kind>k</r:Kind><r:Content>"
+        + "QUJD" * 5000
+        + ("</r:Content></r:Document></r:Documents>")
+    )
     court.post(test_court.reply_of(extra=big), test_court.headers_11())
     court.post(test_court.reply_of(), test_court.headers_11())
     first = court.journal[0]

@@ -25,8 +25,13 @@ def created(offset: timedelta = timedelta()) -> str:
 
 
 def push(
-    *changes: tuple[str, str], xxid: str = "HUB-1", nonce: bytes | None = None, moment: str | None = None,
-    user: str = USER, password: str = PASSWORD, kind: str | None = None,
+    *changes: tuple[str, str],
+    xxid: str = "HUB-1",
+    nonce: bytes | None = None,
+    moment: str | None = None,
+    user: str = USER,
+    password: str = PASSWORD,
+    kind: str | None = None,
 ) -> bytes:
     """The vendor's sample with a token of now; `changes` are replacements in its text."""
     text = sample("police-TsRyxx-request.xml").decode().replace("<XXID>...</XXID>", f"<XXID>{xxid}</XXID>")
@@ -36,8 +41,12 @@ def push(
     root = etree.fromstring(text.encode())
     nonce, moment = nonce or os.urandom(16), moment or created()
     digest = hashlib.sha1(nonce + moment.encode() + password.encode()).digest()
-    values = {"wsse:Username": user, "wsse:Password": base64.b64encode(digest).decode(),
-              "wsse:Nonce": base64.b64encode(nonce).decode(), "wsu:Created": moment}
+    values = {
+        "wsse:Username": user,
+        "wsse:Password": base64.b64encode(digest).decode(),
+        "wsse:Nonce": base64.b64encode(nonce).decode(),
+        "wsu:Created": moment,
+    }
     token = root.find(".//wsse:UsernameToken", NS)
     assert token is not None
     for name, value in values.items():
@@ -76,7 +85,8 @@ def test_a_record_is_accepted_and_the_same_xxid_gets_the_first_acceptance(police
     assert one["digest"] == two["digest"]
     assert one["record"]["name"] == "孙某甲"
     assert one["record"]["documents"] == [
-        {"title": "刑事判决书.pdf", "size": 15, "sha256": hashlib.sha256(b"%PDF-1.4\n%\xc7\xec\x8f\xa2\n").hexdigest()}]
+        {"title": "刑事判决书.pdf", "size": 15, "sha256": hashlib.sha256(b"%PDF-1.4\n%\xc7\xec\x8f\xa2\n").hexdigest()}
+    ]
 
 
 def test_the_same_xxid_with_other_content_is_cf02_as_the_vendor_writes_it(police: Running) -> None:

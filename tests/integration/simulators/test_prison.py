@@ -24,12 +24,18 @@ HANDOVER = sample("prison-request-JSJZ.xml").decode("gb18030")
 
 
 def send_data(
-    record: str | None, kind: str = "HZ", *, user: str = USER, password: str = PASSWORD, typed: str = "xsd:string",
+    record: str | None,
+    kind: str = "HZ",
+    *,
+    user: str = USER,
+    password: str = PASSWORD,
+    typed: str = "xsd:string",
     encoding: str = "UTF-8",
 ) -> bytes:
     parts = "".join(
         f'<{name} xsi:type="{typed}">{escape(value)}</{name}>'
-        for name, value in (("yhm", user), ("mm", password), ("ywlx", kind), ("xmlData", record)) if value is not None
+        for name, value in (("yhm", user), ("mm", password), ("ywlx", kind), ("xmlData", record))
+        if value is not None
     )
     return (
         f'<?xml version="1.0" encoding="{encoding}"?>'
@@ -131,10 +137,17 @@ def test_the_vendors_own_handover_is_read_with_its_character_outside_gbk(start: 
     record = prison.last["record"]
     assert record["name"] == "周㴔"
     assert [document["size"] for document in record["documents"]] == [15, 15]
-    for field, value, wanted in (("XBDM", "7", "E012"), ("MZDM", "00", "E012"), ("JSRQ", "20120732", "E011"),
-                                 ("YPXQ", "5年6月", "E012"), ("XM", "", "E010"), ("LX", "77", "E012"), ("NR", "?", "E002")):
+    for field, value, wanted in (
+        ("XBDM", "7", "E012"),
+        ("MZDM", "00", "E012"),
+        ("JSRQ", "20120732", "E011"),
+        ("YPXQ", "5年6月", "E012"),
+        ("XM", "", "E010"),
+        ("LX", "77", "E012"),
+        ("NR", "?", "E002"),
+    ):
         before, _, rest = HANDOVER.partition(f"<{field}>")
-        assert code(prison, f"{before}<{field}>{value}{rest[rest.index('<'):]}", "JSJZ") == wanted
+        assert code(prison, f"{before}<{field}>{value}{rest[rest.index('<') :]}", "JSJZ") == wanted
     temporary = HANDOVER.replace("JSJZ", "ZYJW").replace("JSCDS", "JDSWH").replace("JNJY201207030007", "JNJY2")
     assert code(prison, temporary, "ZYJW") == "0"
 
@@ -172,7 +185,7 @@ def test_axis_wants_a_soapaction_header_and_types_that_it_knows(prison: Running)
 
 def test_parts_by_reference_are_followed(prison: Running) -> None:
     body = send_data(RECEIPT).decode()
-    value = body[body.index("<xmlData"):body.index("</xmlData>")].partition(">")[2]
+    value = body[body.index("<xmlData") : body.index("</xmlData>")].partition(">")[2]
     body = body.replace(f'<xmlData xsi:type="xsd:string">{value}</xmlData>', '<xmlData href="#id7"/>')
     multi = f'</n:sendData><multiRef id="id7" xsi:type="soapenc:string">{value}</multiRef>'
     assert answer_of(prison.post(body.replace("</n:sendData>", multi), HEADERS).content)[0] == "0"
@@ -243,7 +256,10 @@ def test_a_fault_and_an_answer_that_is_no_soap_are_told_apart(start: Start, hub:
     assert (sent["status"], sent["answer"], sent["body"]) == (502, None, "<html>bad gateway</html>")
     refused = sample("prison-response-refused.xml").decode("gb18030")
     accepted = sample("prison-response-accepted.xml").decode("gb18030").strip()
-    hub.answer = lambda seen: (200, "text/xml; charset=utf-8", accepting(seen)[2].replace(
-        escape(accepted).encode(), escape(refused).encode()))
+    hub.answer = lambda seen: (
+        200,
+        "text/xml; charset=utf-8",
+        accepting(seen)[2].replace(escape(accepted).encode(), escape(refused).encode()),
+    )
     sent = prison.control("POST", "send", {"text": HANDOVER})
     assert sent["answer"] == {"code": "E013", "msg": "证件号码校验不通过", "lsh": None}

@@ -24,23 +24,43 @@ CLIENT = ("--hub-user", "bureau-370828", "--hub-password", "s3cret")
 
 def item(delivery: str = "d-1", role: str = "to", **more: Any) -> dict[str, Any]:
     return {
-        "delivery": delivery, "transfer": "t-1", "exchange": "admission.documents", "sender": "court.370826", "role": role,
-        "case": "c-1", "person": "p-1", "accepted_at": "2021-03-15T09:00:00+08:00", "in_reply_to": None,
-        "record": {"person": {"name": "马丽娜·阿不都", "id_number": "370828199011303627"},
-                   "case": {"number": "(2021)鲁0826刑初57号"}},
-        "documents": [{"sha256": "ab", "title": "刑事判决书", "kind": "判决书", "media_type": "application/pdf", "size": 15}],
+        "delivery": delivery,
+        "transfer": "t-1",
+        "exchange": "admission.documents",
+        "sender": "court.370826",
+        "role": role,
+        "case": "c-1",
+        "person": "p-1",
+        "accepted_at": "2021-03-15T09:00:00+08:00",
+        "in_reply_to": None,
+        "record": {
+            "person": {"name": "马丽娜·阿不都", "id_number": "370828199011303627"},
+            "case": {"number": "(2021)鲁0826刑初57号"},
+        },
+        "documents": [
+            {"sha256": "ab", "title": "刑事判决书", "kind": "判决书", "media_type": "application/pdf", "size": 15}
+        ],
         **more,
     }
 
 
-def hook(bureau: Running, body: Any, identity: str = "msg-1", *, age: int = 0, key: bytes = KEY, **headers: str
-         ) -> requests.Response:
+def hook(
+    bureau: Running, body: Any, identity: str = "msg-1", *, age: int = 0, key: bytes = KEY, **headers: str
+) -> requests.Response:
     content = json.dumps(body, ensure_ascii=False).encode()
     moment = str(int(time.time()) - age)
     signed = f"{identity}.{moment}.".encode() + content
     signature = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    return bureau.post(content, {"Content-Type": "application/json", "webhook-id": identity, "webhook-timestamp": moment,
-                                 "webhook-signature": signature, **headers})
+    return bureau.post(
+        content,
+        {
+            "Content-Type": "application/json",
+            "webhook-id": identity,
+            "webhook-timestamp": moment,
+            "webhook-signature": signature,
+            **headers,
+        },
+    )
 
 
 @pytest.fixture
@@ -56,8 +76,11 @@ def hub_answering(hub: HubStub, receipt: tuple[int, Any] = (200, {"status": "acc
         nonlocal granted
         if seen.path == "/oauth/token":
             granted += 1
-            return 200, "application/json", json.dumps(
-                {"access_token": f"token-{granted}", "token_type": "Bearer", "expires_in": 3600}).encode()
+            return (
+                200,
+                "application/json",
+                json.dumps({"access_token": f"token-{granted}", "token_type": "Bearer", "expires_in": 3600}).encode(),
+            )
         if seen.headers.get("authorization") != f"Bearer token-{granted}":
             return 401, "application/problem+json", b"{}"
         status, body = receipt if seen.path.endswith("/receipt") else (202, {"id": "t-9", "status": "accepted"})
@@ -102,8 +125,9 @@ def test_what_is_not_signed_rightly_or_in_time_is_refused(bureau: Running) -> No
     good = "v1," + base64.b64encode(b"old key's").decode()
     moment, content = str(int(time.time())), b"{}"
     mac = base64.b64encode(hmac.new(KEY, f"m9.{moment}.".encode() + content, hashlib.sha256).digest()).decode()
-    rotated = bureau.post(content, {"webhook-id": "m9", "webhook-timestamp": moment,
-                                    "webhook-signature": f"{good} v1a,xyz v1,{mac}"})
+    rotated = bureau.post(
+        content, {"webhook-id": "m9", "webhook-timestamp": moment, "webhook-signature": f"{good} v1a,xyz v1,{mac}"}
+    )
     assert rotated.status_code == 200, "one good signature among several is enough"
 
 
@@ -218,12 +242,15 @@ def test_systems_that_only_receive_send_transfers_with_their_agencys_credential(
 def test_a_client_without_a_system_reads_its_inbox_page_by_page(hub: HubStub) -> None:
     hub_answering(hub)
     tokens = hub.answer
-    pages = {"/v1/inbox": {"items": [item("d-1")], "next": "cursor-2"},
-             "/v1/inbox?after=cursor-2": {"items": [item("d-2")], "next": "/v1/inbox?page=3"},
-             "/v1/inbox?page=3": {"items": [item("d-3")], "next": None},
-             "/v1/persons/p-1/responsibility": {"person": "p-1", "holder": "bureau.370828"}}
-    hub.answer = lambda seen: (200, "application/json", json.dumps(pages[seen.path]).encode()) \
-        if seen.path in pages else tokens(seen)
+    pages = {
+        "/v1/inbox": {"items": [item("d-1")], "next": "cursor-2"},
+        "/v1/inbox?after=cursor-2": {"items": [item("d-2")], "next": "/v1/inbox?page=3"},
+        "/v1/inbox?page=3": {"items": [item("d-3")], "next": None},
+        "/v1/persons/p-1/responsibility": {"person": "p-1", "holder": "bureau.370828"},
+    }
+    hub.answer = lambda seen: (
+        (200, "application/json", json.dumps(pages[seen.path]).encode()) if seen.path in pages else tokens(seen)
+    )
     with HubClient(hub.url, "procuratorate", "secret") as client:
         assert [entry["delivery"] for entry in client.waiting()] == ["d-1", "d-2", "d-3"]
         assert client.responsibility("p-1").expect()["holder"] == "bureau.370828"

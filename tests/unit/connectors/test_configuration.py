@@ -35,36 +35,39 @@ def test_the_configuration_that_ships_has_no_mistake(config: Path) -> None:
     assert connectors.check(config) == []
 
 
-@pytest.mark.parametrize(("dialect", "old", "new", "rule"), [
-    ("court", "wsdl: CourtCaseService.wsdl", "wsdl: Other.wsdl", "wsdl.missing"),
-    ("court", "port: CourtCaseServiceSoap", "port: CourtCaseServiceSoap13", "wsdl.port"),
-    ("court", "operations: [ReceiveReply]", "operations: [ReceiveReplies]", "wsdl.operation"),
-    ("court", "operations: [SubmitExecution]", "operations: [Submit]", "wsdl.operation"),
-    ("court", "element: AuthHeader", "element: Auth", "wsdl.header"),
-    ("court", "repeat_safe: false", "repeat_safe: perhaps", "option.type"),
-    ("court", "repeat_safe: false", "repeat_save: false", "option.unknown"),
-    ("court", '"true": done', '"true": dnoe', "option.type"),
-    ("court", 'encoding: UTF-8\n    # No', 'encoding: EBCDIC\n    # No', "encoding.unknown"),
-    ("prison", "part: xmlData", "part: xml", "wsdl.part"),
-    ("prison", "user: yhm", "user: yonghu", "wsdl.part"),
-    ("prison", "style: parts", "style: party", "option.type"),
-    ("police", "CF09: later", "CF09: latter", "option.type"),
-    ("city", "place: ticket", "place: token", "wsdl.element"),
-    ("city", "operation: uploadChunk", "operation: upload", "wsdl.operation"),
-    ("city", "reference: batchNo", "reference: batch", "wsdl.element"),
-    ("city", "chunk: 524288", "chunk: big", "option.type"),
-    ("city", '"2": {outcome: done, receipt: accepted}', '"2": {outcome: done, receipt: perhaps}', "option.type"),
-    ("city", "soap:", "carrier-pigeon:", "transport.unknown"),
-    ("city", "soap:", "rest:", "option.unknown"),
-    ("city", "soap:", "inbox:", "option.unknown"),
-    ("city", "style: login", "style: login}}", "yaml.syntax"),
-])
+@pytest.mark.parametrize(
+    ("dialect", "old", "new", "rule"),
+    [
+        ("court", "wsdl: CourtCaseService.wsdl", "wsdl: Other.wsdl", "wsdl.missing"),
+        ("court", "port: CourtCaseServiceSoap", "port: CourtCaseServiceSoap13", "wsdl.port"),
+        ("court", "operations: [ReceiveReply]", "operations: [ReceiveReplies]", "wsdl.operation"),
+        ("court", "operations: [SubmitExecution]", "operations: [Submit]", "wsdl.operation"),
+        ("court", "element: AuthHeader", "element: Auth", "wsdl.header"),
+        ("court", "repeat_safe: false", "repeat_safe: perhaps", "option.type"),
+        ("court", "repeat_safe: false", "repeat_save: false", "option.unknown"),
+        ("court", '"true": done', '"true": dnoe', "option.type"),
+        ("court", "encoding: UTF-8\n    # No", "encoding: EBCDIC\n    # No", "encoding.unknown"),
+        ("prison", "part: xmlData", "part: xml", "wsdl.part"),
+        ("prison", "user: yhm", "user: yonghu", "wsdl.part"),
+        ("prison", "style: parts", "style: party", "option.type"),
+        ("police", "CF09: later", "CF09: latter", "option.type"),
+        ("city", "place: ticket", "place: token", "wsdl.element"),
+        ("city", "operation: uploadChunk", "operation: upload", "wsdl.operation"),
+        ("city", "reference: batchNo", "reference: batch", "wsdl.element"),
+        ("city", "chunk: 524288", "chunk: big", "option.type"),
+        ("city", '"2": {outcome: done, receipt: accepted}', '"2": {outcome: done, receipt: perhaps}', "option.type"),
+        ("city", "soap:", "carrier-pigeon:", "transport.unknown"),
+        ("city", "soap:", "rest:", "option.unknown"),
+        ("city", "soap:", "inbox:", "option.unknown"),
+        ("city", "style: login", "style: login}}", "yaml.syntax"),
+    ],
+)
 def test_each_planted_mistake_is_found_with_its_line(config: Path, dialect: str, old: str, new: str, rule: str) -> None:
     path = config / "dialects" / dialect / "transport.yaml"
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
-    line = text[:text.index(old)].count("\n") + 1
+    line = text[: text.index(old)].count("\n") + 1
     findings = connectors.check(config)
     assert [found.rule for found in findings][:1] == [rule], findings
     assert findings[0].file == f"mappings/dialects/{dialect}/transport.yaml"
@@ -75,12 +78,19 @@ def test_each_planted_mistake_is_found_with_its_line(config: Path, dialect: str,
 def test_a_session_that_login_needs_is_missed(config: Path) -> None:
     given: Any = connectors.section(config / "dialects" / "city", "soap")
     del given["call"]["session"]
-    assert [fault.pointer for fault in connectors.check_section("soap", given, config / "dialects" / "city")] == ["/soap/call/session"]
+    assert [fault.pointer for fault in connectors.check_section("soap", given, config / "dialects" / "city")] == [
+        "/soap/call/session"
+    ]
 
 
 def test_required_options_are_named(config: Path) -> None:
     faults = connectors.check_section("soap", {"call": {"port": "x"}}, config / "dialects" / "court")
-    assert {fault.pointer for fault in faults} == {"/soap/wsdl", "/soap/call/operations", "/soap/call/repeat_safe", "/soap/call/answer"}
+    assert {fault.pointer for fault in faults} == {
+        "/soap/wsdl",
+        "/soap/call/operations",
+        "/soap/call/repeat_safe",
+        "/soap/call/answer",
+    }
 
 
 @pytest.mark.parametrize("name", ["wire", "envelope", "options", "no-such", "../soap", "os", "__init__", ""])
@@ -142,24 +152,36 @@ def vendor(tmp_path: Path) -> Callable[[str], Path]:
         path = tmp_path / "vendor.wsdl"
         path.write_text(TWO_SCHEMAS.replace("{imports}", imports), "utf-8")
         return path
+
     return write
 
 
 def test_several_schemas_and_files_beside_the_wsdl_are_one(vendor: Callable[[str], Path]) -> None:
     found = contract(vendor('<x:import namespace="urn:t"/>'))
-    good, bad = (etree.fromstring(f'<ask xmlns="urn:m"><code>{code}</code><more>{more}</more></ask>') for code, more in (("12", "3"), ("x", "y")))
+    good, bad = (
+        etree.fromstring(f'<ask xmlns="urn:m"><code>{code}</code><more>{more}</more></ask>')
+        for code, more in (("12", "3"), ("x", "y"))
+    )
     assert found.validate(good) == []
     assert [(fault.rule, fault.xpath, fault.value) for fault in found.validate(bad)] == [
-        ("schema.pattern", "/ask/code", "x"), ("schema.type", "/ask/more", "y")]
+        ("schema.pattern", "/ask/code", "x"),
+        ("schema.type", "/ask/more", "y"),
+    ]
 
 
 def test_a_wsdl_is_never_fetched_from_the_network(vendor: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigError) as caught:
-        Contract(vendor('<x:import namespace="urn:t"/><x:import namespace="urn:o" schemaLocation="http://there.example/o.xsd"/>'))
+        Contract(
+            vendor(
+                '<x:import namespace="urn:t"/><x:import namespace="urn:o" schemaLocation="http://there.example/o.xsd"/>'
+            )
+        )
     assert "there.example" in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "rule"), [("", "wsdl.unreadable"), ("<a>", "wsdl.unreadable"), (None, "wsdl.missing")])
+@pytest.mark.parametrize(
+    ("text", "rule"), [("", "wsdl.unreadable"), ("<a>", "wsdl.unreadable"), (None, "wsdl.missing")]
+)
 def test_what_is_no_wsdl_is_said(tmp_path: Path, text: str | None, rule: str) -> None:
     path = tmp_path / "x.wsdl"
     if text is not None:

@@ -13,8 +13,14 @@ from connectors import envelope
 from hub.domain.faults import Fault, Malformed
 
 #: Anything that XML can hold, Chinese more often than not.
-TEXT = st.text(st.one_of(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), st.sampled_from("㴔·（）𠀀é<&>'\" "),
-                         st.characters(min_codepoint=0x20, max_codepoint=0x7E)), max_size=40)
+TEXT = st.text(
+    st.one_of(
+        st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5),
+        st.sampled_from("㴔·（）𠀀é<&>'\" "),
+        st.characters(min_codepoint=0x20, max_codepoint=0x7E),
+    ),
+    max_size=40,
+)
 
 
 def escaped(text: str) -> str:
@@ -48,13 +54,18 @@ def test_a_byte_order_mark_counts_more_than_any_claim(mark: bytes) -> None:
     assert envelope.decode(body, "gbk") == "<a>周㴔</a>"
 
 
-@pytest.mark.parametrize(("body", "charset", "offset", "right"), [
-    ("<a>周某</a>".encode(), "gbk", 3, "UTF-8"),
-    ("<a>周某</a>".encode("gb18030"), None, 3, "GB18030"),
-    (b"<a>\xff\xff</a>", "utf-8", 3, None),
-    (codecs.BOM_UTF8 + b"<a>\xff</a>", None, 6, None),
-])
-def test_a_wrong_encoding_names_the_byte_and_what_would_be_right(body: bytes, charset: str | None, offset: int, right: str | None) -> None:
+@pytest.mark.parametrize(
+    ("body", "charset", "offset", "right"),
+    [
+        ("<a>周某</a>".encode(), "gbk", 3, "UTF-8"),
+        ("<a>周某</a>".encode("gb18030"), None, 3, "GB18030"),
+        (b"<a>\xff\xff</a>", "utf-8", 3, None),
+        (codecs.BOM_UTF8 + b"<a>\xff</a>", None, 6, None),
+    ],
+)
+def test_a_wrong_encoding_names_the_byte_and_what_would_be_right(
+    body: bytes, charset: str | None, offset: int, right: str | None
+) -> None:
     with pytest.raises(Malformed) as caught:
         envelope.decode(body, charset)
     [fault] = caught.value.faults
@@ -65,16 +76,19 @@ def test_a_wrong_encoding_names_the_byte_and_what_would_be_right(body: bytes, ch
     assert fault.value == body[offset:][:8].hex(" ")
 
 
-@pytest.mark.parametrize(("text", "rule"), [
-    ('<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>', "xml.dtd"),
-    ('  <!-- <a> -->\n<?p i?><!DOCTYPE a SYSTEM "http://there.example/a.dtd"><a/>', "xml.dtd"),
-    ("<a>&e;</a>", "xml.malformed"),
-    ("<a><b></a>", "xml.malformed"),
-    ("<a>\x01</a>", "xml.malformed"),
-    ("<a>\ud800</a>", "xml.malformed"),
-    ("", "xml.malformed"),
-    ("姓名", "xml.malformed"),
-])
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ('<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>', "xml.dtd"),
+        ('  <!-- <a> -->\n<?p i?><!DOCTYPE a SYSTEM "http://there.example/a.dtd"><a/>', "xml.dtd"),
+        ("<a>&e;</a>", "xml.malformed"),
+        ("<a><b></a>", "xml.malformed"),
+        ("<a>\x01</a>", "xml.malformed"),
+        ("<a>\ud800</a>", "xml.malformed"),
+        ("", "xml.malformed"),
+        ("姓名", "xml.malformed"),
+    ],
+)
 def test_what_is_not_parsed(text: str, rule: str) -> None:
     with pytest.raises(Malformed) as caught:
         envelope.parse(text)
@@ -101,8 +115,17 @@ def test_a_fault_reads_back_as_it_was_said(version: str, code: str) -> None:
 
 
 def test_subcodes_of_both_versions_are_read() -> None:
-    old = envelope.build("1.1", etree.fromstring(f'<s:Fault xmlns:s="{envelope.NAMESPACES["1.1"]}"><faultcode>s:Server.userException</faultcode></s:Fault>'))
-    new = envelope.build("1.2", etree.fromstring(
-        f'<s:Fault xmlns:s="{envelope.NAMESPACES["1.2"]}" xmlns:q="urn:q"><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>q:Busy</s:Value>'
-        "</s:Subcode></s:Code></s:Fault>"))
+    old = envelope.build(
+        "1.1",
+        etree.fromstring(
+            f'<s:Fault xmlns:s="{envelope.NAMESPACES["1.1"]}"><faultcode>s:Server.userException</faultcode></s:Fault>'
+        ),
+    )
+    new = envelope.build(
+        "1.2",
+        etree.fromstring(
+            f'<s:Fault xmlns:s="{envelope.NAMESPACES["1.2"]}" xmlns:q="urn:q"><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>q:Busy</s:Value>'
+            "</s:Subcode></s:Code></s:Fault>"
+        ),
+    )
     assert [envelope.read(root).fault.codes for root in (old, new)] == [("Server", "userException"), ("Server", "Busy")]  # type: ignore[union-attr]

@@ -28,7 +28,9 @@ def captured(name: str) -> tuple[str, dict[str, str], bytes]:
     return first, {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}, body
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in CAPTURES.glob("*-request*.txt") if "police" not in path.stem))
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in CAPTURES.glob("*-request*.txt") if "police" not in path.stem)
+)
 def test_every_captured_request_is_taken(name: str) -> None:
     dialect = name.split("-")[1]
     service = SoapService(f"{dialect}.370800", connectors.section(DIALECTS / dialect, "soap"), DIALECTS / dialect)
@@ -48,7 +50,9 @@ class Answering:
         first, headers, body = captured(name)
         self.reply = Reply(int(first.split()[1]), headers, body)
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline, tls: Tls, limit: int) -> Reply:
+    def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline, tls: Tls, limit: int
+    ) -> Reply:
         return self.reply
 
 
@@ -72,11 +76,11 @@ PAYLOADS = {
     "court": '<ReceiveReply xmlns="http://tempuri.org/"><NoticeId>1</NoticeId><ReplyKind>回执</ReplyKind><ReplyDate>2021-03-15T09:20:00</ReplyDate></ReceiveReply>',
     "prison": "<ROOT/>",
     "police": '<t:TsRyxxQq xmlns:t="urn:ga:jzxt:types:v2"><XXID>1</XXID><YWDM>RJCS</YWDM><FSSJ>20210315092000</FSSJ><RYXX><XM>某</XM><XBDM>1</XBDM>'
-              "<CSRQ>19850917</CSRQ><GMSFHM>370826198509172110</GMSFHM><HJDXZQHDM>370826</HJDXZQHDM><XZZXZQHDM>370826</XZZXZQHDM></RYXX></t:TsRyxxQq>",
+    "<CSRQ>19850917</CSRQ><GMSFHM>370826198509172110</GMSFHM><HJDXZQHDM>370826</HJDXZQHDM><XZZXZQHDM>370826</XZZXZQHDM></RYXX></t:TsRyxxQq>",
     "city": '<c:submit xmlns:c="http://sqjz.jining.example/ws"><c:messageId>1</c:messageId><c:businessType>RJ</c:businessType><c:fromUnit>370826</c:fromUnit>'
-            "<c:subject><c:sqfxryxm>某</c:sqfxryxm><c:sfzh>370826198509172110</c:sfzh><c:xb>男</c:xb><c:csny>1985-09-17</c:csny><c:jzlb>02</c:jzlb>"
-            "<c:gtjzdxz>某</c:gtjzdxz><c:gtjzdqh>370826</c:gtjzdqh><c:sfsbm>370826108001</c:sfsbm><c:pjjg>某</c:pjjg><c:pjwsh>某</c:pjwsh>"
-            "<c:pjsxrq>2021-03-12</c:pjsxrq><c:zyfz>某</c:zyfz><c:ypxq>2月</c:ypxq><c:jzqx>4月</c:jzqx></c:subject></c:submit>",
+    "<c:subject><c:sqfxryxm>某</c:sqfxryxm><c:sfzh>370826198509172110</c:sfzh><c:xb>男</c:xb><c:csny>1985-09-17</c:csny><c:jzlb>02</c:jzlb>"
+    "<c:gtjzdxz>某</c:gtjzdxz><c:gtjzdqh>370826</c:gtjzdqh><c:sfsbm>370826108001</c:sfsbm><c:pjjg>某</c:pjjg><c:pjwsh>某</c:pjwsh>"
+    "<c:pjsxrq>2021-03-12</c:pjsxrq><c:zyfz>某</c:zyfz><c:ypxq>2月</c:ypxq><c:jzqx>4月</c:jzqx></c:subject></c:submit>",
 }
 
 
@@ -85,40 +89,62 @@ def outcome(name: str, reference: str | None = None) -> Outcome:
     given: Any = connectors.section(DIALECTS / dialect, "soap")
     if "1.2" in name:
         given["call"]["port"] = "CourtCaseServiceSoap12"
-    endpoint = Endpoint(f"{dialect}.370826", "soap", "http://there.example/", "USER", "PASSWORD", given, DIALECTS / dialect)
+    endpoint = Endpoint(
+        f"{dialect}.370826", "soap", "http://there.example/", "USER", "PASSWORD", given, DIALECTS / dialect
+    )
 
-    parcel = Parcel("d", "t", "m", "x", PAYLOADS[dialect].encode(), "application/xml", {"ywlx": "HZ"}, (), datetime(2021, 3, 15, tzinfo=UTC))
+    parcel = Parcel(
+        "d",
+        "t",
+        "m",
+        "x",
+        PAYLOADS[dialect].encode(),
+        "application/xml",
+        {"ywlx": "HZ"},
+        (),
+        datetime(2021, 3, 15, tzinfo=UTC),
+    )
     connector = SoapConnector(wire=Answering(name))
-    return connector.poll(endpoint, parcel, reference, Ticketed()) if reference else connector.call(endpoint, parcel, Ticketed())
+    return (
+        connector.poll(endpoint, parcel, reference, Ticketed())
+        if reference
+        else connector.call(endpoint, parcel, Ticketed())
+    )
 
 
-@pytest.mark.parametrize(("name", "kind", "code"), [
-    ("npm-court-answer-1.1", OutcomeKind.DONE, "true"),
-    ("npm-court-answer-1.2", OutcomeKind.DONE, "true"),
-    ("npm-court-answer-refused", OutcomeKind.REFUSED, "false"),
-    ("npm-court-fault-1.1", OutcomeKind.LATER, "Client"),
-    ("npm-court-fault-1.2", OutcomeKind.LATER, "Client"),
-    ("npm-police-answer", OutcomeKind.DONE, None),
-    ("npm-police-fault-CF02", OutcomeKind.REFUSED, "CF02"),
-    ("npm-police-fault-security", OutcomeKind.LATER, "FailedAuthentication"),
-    ("npm-city-answer-submit", OutcomeKind.SUBMITTED, "0"),
-    ("npm-city-answer-submit-busy", OutcomeKind.LATER, "503"),
-    ("php-prison-answer", OutcomeKind.DONE, "0"),
-    ("php-prison-answer-refused", OutcomeKind.REFUSED, None),
-    ("php-prison-answer-nil", OutcomeKind.UNKNOWN, "hub.half-answer"),
-    ("php-prison-fault", OutcomeKind.UNKNOWN, "Server"),
-])
+@pytest.mark.parametrize(
+    ("name", "kind", "code"),
+    [
+        ("npm-court-answer-1.1", OutcomeKind.DONE, "true"),
+        ("npm-court-answer-1.2", OutcomeKind.DONE, "true"),
+        ("npm-court-answer-refused", OutcomeKind.REFUSED, "false"),
+        ("npm-court-fault-1.1", OutcomeKind.LATER, "Client"),
+        ("npm-court-fault-1.2", OutcomeKind.LATER, "Client"),
+        ("npm-police-answer", OutcomeKind.DONE, None),
+        ("npm-police-fault-CF02", OutcomeKind.REFUSED, "CF02"),
+        ("npm-police-fault-security", OutcomeKind.LATER, "FailedAuthentication"),
+        ("npm-city-answer-submit", OutcomeKind.SUBMITTED, "0"),
+        ("npm-city-answer-submit-busy", OutcomeKind.LATER, "503"),
+        ("php-prison-answer", OutcomeKind.DONE, "0"),
+        ("php-prison-answer-refused", OutcomeKind.REFUSED, None),
+        ("php-prison-answer-nil", OutcomeKind.UNKNOWN, "hub.half-answer"),
+        ("php-prison-fault", OutcomeKind.UNKNOWN, "Server"),
+    ],
+)
 def test_every_captured_answer_is_understood(name: str, kind: OutcomeKind, code: str | None) -> None:
     found = outcome(name)
     assert found.kind is kind, found
     assert code is None or found.code == code
 
 
-@pytest.mark.parametrize(("name", "kind", "receipt"), [
-    ("npm-city-answer-query-waiting", OutcomeKind.SUBMITTED, None),
-    ("npm-city-answer-query-done", OutcomeKind.DONE, SystemReceipt(True, None, "JN00000001")),
-    ("npm-city-answer-query-ticket-dead", OutcomeKind.LATER, None),
-])
+@pytest.mark.parametrize(
+    ("name", "kind", "receipt"),
+    [
+        ("npm-city-answer-query-waiting", OutcomeKind.SUBMITTED, None),
+        ("npm-city-answer-query-done", OutcomeKind.DONE, SystemReceipt(True, None, "JN00000001")),
+        ("npm-city-answer-query-ticket-dead", OutcomeKind.LATER, None),
+    ],
+)
 def test_every_captured_query_is_understood(name: str, kind: OutcomeKind, receipt: SystemReceipt | None) -> None:
     found = outcome(name, "PC1|370826198509172110")
     assert (found.kind, found.receipt) == (kind, receipt)
@@ -134,7 +160,12 @@ def test_a_row_that_says_no_is_a_return_with_its_reason() -> None:
 def test_captured_records_keep_what_no_contract_names() -> None:
     _, headers, body = captured("npm-court-request-1.1-unknown-element")
     service = SoapService("court.370826", connectors.section(DIALECTS / "court", "soap"), DIALECTS / "court")
-    names = {etree.QName(found).localname for found in envelope.parse(service.receive(body, headers).payload.decode()).iter()}
+    names = {
+        etree.QName(found).localname for found in envelope.parse(service.receive(body, headers).payload.decode()).iter()
+    }
     _, plain_headers, plain = captured("npm-court-request-1.1")
-    known = {etree.QName(found).localname for found in envelope.parse(service.receive(plain, plain_headers).payload.decode()).iter()}
+    known = {
+        etree.QName(found).localname
+        for found in envelope.parse(service.receive(plain, plain_headers).payload.decode()).iter()
+    }
     assert names > known

@@ -25,36 +25,57 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     hub.database.close()
 
 
-PAGES = ("/console", "/console/", "/console/refused", "/console/persons", "/console/agencies", "/console/transfers/trf_1", "/console/persons/per_1",
-         "/console/refused/sub_1", "/console/documents/trf_1/1", "/console/static/console.css", "/console/nothing/here")
+PAGES = (
+    "/console",
+    "/console/",
+    "/console/refused",
+    "/console/persons",
+    "/console/agencies",
+    "/console/transfers/trf_1",
+    "/console/persons/per_1",
+    "/console/refused/sub_1",
+    "/console/documents/trf_1/1",
+    "/console/static/console.css",
+    "/console/nothing/here",
+)
 
 
-@pytest.mark.parametrize(("address", "host", "headers", "right"), [
-    ("127.0.0.1", "127.0.0.1:8080", [], True),
-    ("127.0.0.9", "localhost", ["Accept"], True),
-    ("::1", "[::1]:8080", [], True),
-    ("::ffff:127.0.0.1", "localhost:8080", [], True),
-    ("10.0.0.7", "localhost", [], False),
-    ("::ffff:10.0.0.7", "localhost", [], False),
-    (None, "localhost", [], False),
-    ("", "localhost", [], False),
-    ("not-an-address", "localhost", [], False),
-    # a proxy on this machine speaks for somebody else
-    *(("127.0.0.1", "localhost", [name], False) for name in ("Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-Real-Ip", "Via")),
-    # a name of another site that points at this machine
-    ("127.0.0.1", "evil.example", [], False),
-    ("127.0.0.1", "127.0.0.1.evil.example:8080", [], False),
-    ("127.0.0.1", "localhost.evil.example", [], False),
-    ("127.0.0.1", "", [], False),
-    ("127.0.0.1", "[::1", [], False),
-])
+@pytest.mark.parametrize(
+    ("address", "host", "headers", "right"),
+    [
+        ("127.0.0.1", "127.0.0.1:8080", [], True),
+        ("127.0.0.9", "localhost", ["Accept"], True),
+        ("::1", "[::1]:8080", [], True),
+        ("::ffff:127.0.0.1", "localhost:8080", [], True),
+        ("10.0.0.7", "localhost", [], False),
+        ("::ffff:10.0.0.7", "localhost", [], False),
+        (None, "localhost", [], False),
+        ("", "localhost", [], False),
+        ("not-an-address", "localhost", [], False),
+        # a proxy on this machine speaks for somebody else
+        *(
+            ("127.0.0.1", "localhost", [name], False)
+            for name in ("Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-Real-Ip", "Via")
+        ),
+        # a name of another site that points at this machine
+        ("127.0.0.1", "evil.example", [], False),
+        ("127.0.0.1", "127.0.0.1.evil.example:8080", [], False),
+        ("127.0.0.1", "localhost.evil.example", [], False),
+        ("127.0.0.1", "", [], False),
+        ("127.0.0.1", "[::1", [], False),
+    ],
+)
 def test_only_this_machine_itself_is_let_in(address: str | None, host: str, headers: list[str], right: bool) -> None:
     assert allowed(address, host, headers) is right
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_opens_for_others_and_all_say_why(client: FlaskClient, page: str) -> None:
-    for options in ({"environ_base": {"REMOTE_ADDR": "10.0.0.7"}}, {"headers": {"X-Forwarded-For": "127.0.0.1"}}, {"headers": {"Host": "hub.example"}}):
+    for options in (
+        {"environ_base": {"REMOTE_ADDR": "10.0.0.7"}},
+        {"headers": {"X-Forwarded-For": "127.0.0.1"}},
+        {"headers": {"Host": "hub.example"}},
+    ):
         answer = client.get(page, **options)  # type: ignore[arg-type]
         assert answer.status_code == 403
         assert "只能在枢纽所在的机器上打开" in answer.text
@@ -62,7 +83,10 @@ def test_no_page_opens_for_others_and_all_say_why(client: FlaskClient, page: str
 
 
 def test_a_search_from_elsewhere_finds_nothing(client: FlaskClient) -> None:
-    assert client.post("/console/search", data={"who": "孙某甲"}, environ_base={"REMOTE_ADDR": "10.0.0.7"}).status_code == 403
+    assert (
+        client.post("/console/search", data={"who": "孙某甲"}, environ_base={"REMOTE_ADDR": "10.0.0.7"}).status_code
+        == 403
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -112,7 +136,9 @@ def test_the_language_cookie_is_for_these_pages_only(client: FlaskClient) -> Non
     assert "Set-Cookie" not in client.get("/console?lang=<script>").headers
 
 
-def test_a_failure_of_the_hub_shows_a_number_and_nothing_inside(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_of_the_hub_shows_a_number_and_nothing_inside(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("inside")
 
@@ -124,10 +150,13 @@ def test_a_failure_of_the_hub_shows_a_number_and_nothing_inside(client: FlaskCli
     assert str(number) in answer.text
 
 
-@pytest.mark.parametrize(("url", "shown"), [
-    ("http://127.0.0.1:18084/ws/CityPlatform", "http://127.0.0.1:18084/ws/CityPlatform"),
-    ("https://hub:p%40ss@bureau.example/hook?key=hunter2", "https://bureau.example/hook"),
-    ("http://[::1", "—"),
-])
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:18084/ws/CityPlatform", "http://127.0.0.1:18084/ws/CityPlatform"),
+        ("https://hub:p%40ss@bureau.example/hook?key=hunter2", "https://bureau.example/hook"),
+        ("http://[::1", "—"),
+    ],
+)
 def test_an_agency_s_address_is_shown_without_a_login(url: str, shown: str) -> None:
     assert without_login(url) == shown

@@ -26,14 +26,23 @@ SAMPLES = ROOT / "mappings" / "dialects"
 def table() -> RecordTable:
     configured = configuration.load(ROOT / "mappings")
     names = {agency.id: agency for agency in configured.agencies}
-    hub = SimpleNamespace(settings=SimpleNamespace(config_dir=ROOT / "mappings"), places=configured.places, agencies=configured.agencies,
-                          catalogue=configured.catalogue, agency_name=lambda found, language: names[found].label(language))
+    hub = SimpleNamespace(
+        settings=SimpleNamespace(config_dir=ROOT / "mappings"),
+        places=configured.places,
+        agencies=configured.agencies,
+        catalogue=configured.catalogue,
+        agency_name=lambda found, language: names[found].label(language),
+    )
     return RecordTable(cast(Hub, hub))
 
 
 def rows(table: RecordTable, path: Path, language: str) -> dict[str, tuple[str, str]]:
     record = json.loads(path.read_text(encoding="utf-8"))
-    return {f"{section.label}/{row.label}": (row.value, row.detail) for section in table.sections(record["exchange"], record, language) for row in section.rows}
+    return {
+        f"{section.label}/{row.label}": (row.value, row.detail)
+        for section in table.sections(record["exchange"], record, language)
+        for row in section.rows
+    }
 
 
 def test_a_record_reads_in_chinese_with_what_its_codes_mean(table: RecordTable) -> None:
@@ -63,13 +72,23 @@ def test_what_a_database_has_put_in_another_order_reads_the_same(table: RecordTa
 
 
 def test_an_exchange_without_a_schema_is_shown_with_its_own_words(table: RecordTable) -> None:
-    [section] = table.sections("later.exchange", {"leave": {"from_day": "2021-03-12", "with": [{"name": "甲", "age": 3}], "none": None}}, "zh")
-    assert [(row.label, row.value) for row in section.rows] == [("from day", "2021-03-12"), ("with 1", "name：甲；age：3"), ("none", "—")]
+    [section] = table.sections(
+        "later.exchange", {"leave": {"from_day": "2021-03-12", "with": [{"name": "甲", "age": 3}], "none": None}}, "zh"
+    )
+    assert [(row.label, row.value) for row in section.rows] == [
+        ("from day", "2021-03-12"),
+        ("with 1", "name：甲；age：3"),
+        ("none", "—"),
+    ]
 
 
 # ------------------------------------------------------------------ the band
 def line(holder: str, since: datetime) -> dict[str, Any]:
-    return {"holder": holder, "since": since.isoformat(), "cause": {"exchange": "x", "transfer": "trf_1", "receipt": None}}
+    return {
+        "holder": holder,
+        "since": since.isoformat(),
+        "cause": {"exchange": "x", "transfer": "trf_1", "receipt": None},
+    }
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4000)), min_size=1, max_size=9), st.booleans())
@@ -92,9 +111,14 @@ def test_nobody_has_answered_yet() -> None:
     assert band([], {}, datetime.now().astimezone(), False) is None
 
 
-@pytest.mark.parametrize(("name", "width", "lines"), [
-    ("微山县司法局", 130, ("微山县司法局",)), ("Weishan County Judicial Bureau", 130, ("Weishan County", "Judicial Bureau")),
-    ("微山县人民检察院", 60, ("微山县人", "民检察院")), ("Village committee of a village with a long name", 100, ("Village", "committee o…")),
-])
+@pytest.mark.parametrize(
+    ("name", "width", "lines"),
+    [
+        ("微山县司法局", 130, ("微山县司法局",)),
+        ("Weishan County Judicial Bureau", 130, ("Weishan County", "Judicial Bureau")),
+        ("微山县人民检察院", 60, ("微山县人", "民检察院")),
+        ("Village committee of a village with a long name", 100, ("Village", "committee o…")),
+    ],
+)
 def test_names_are_put_on_two_lines(name: str, width: float, lines: tuple[str, ...]) -> None:
     assert wrapped(name, width)[: len(lines)] == lines or len(wrapped(name, width)) == 2

@@ -36,44 +36,78 @@ def test_the_configuration_that_comes_with_the_hub_has_no_mistake() -> None:
     assert configuration.read(ROOT / "mappings")[1] == []
 
 
-@pytest.mark.parametrize(("file", "old", "new", "rule"), [
-    # agencies
-    ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: bureau.370899", "place.unknown"),
-    ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: bureau.370828108", "agency.place"),
-    ("agencies/office.370826108.yaml", "id: office.370826108", "id: office.370826", "agency.place"),
-    ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: burau.370828", "kind.unknown"),
-    ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: bureau-370828", "agency.shape"),
-    ("agencies/police.370828.yaml", "id: police.370828", "id: police.370826", "agency.duplicate"),
-    ("agencies/station.370826108.yaml", "parent: police.370826", "parent: police.370899", "agency.parent"),
-    ("agencies/court.370826.yaml", "speaks: court", "speaks: cuort", "dialect.unknown"),
-    ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zh: 金乡县司法局\nzh: 金乡县司法局", "yaml.syntax"),
-    ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zh: [金乡县司法局", "yaml.syntax"),
-    ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zh: 金乡县\x07司法局", "yaml.syntax"),
-    ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zhh: 金乡县司法局", "agency.shape"),
-    ("agencies/bureau.370828.yaml", 'url: "http://127.0.0.1:18085/webhook"', 'url: "127.0.0.1:18085"', "agency.shape"),
-    ("agencies/bureau.370828.yaml", "  - {transport: rest,", "  - {exchanges: [admission.notce], transport: rest,", "exchange.unknown"),
-    ("agencies/bureau.370828.yaml", "  - {transport: rest,", "  - {transport: soap,", "reach.dialect"),
-    # secrets
-    ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "password: abc\nzh: 金乡县司法局", "secret.in-file"),
-    ("agencies/bureau.370828.yaml", "  - {transport: rest,", "  - {options: {secret: 123456}, transport: rest,", "secret.in-file"),
-    ("agencies/bureau.370828.yaml", "http://127.0.0.1:18085", "http://hub:pass@127.0.0.1:18085", "secret.in-file"),
-    # the chart
-    ("workflow/admission.yaml", "unit: workday,", "unit: workdays,", "clock.unit"),
-    ("workflow/admission.yaml", "within: 10, unit: day, start: decision-effective, stop: sent", "within: 0, unit: day, start: decision-effective, stop: sent",
-     "workflow.exchange"),
-    ("workflow/admission.yaml", "role: police@execution", "role: education@execution", "role.unfillable"),
-    ("workflow/admission.yaml", "role: police@execution", "role: polcie@execution", "role.unknown"),
-    ("workflow/admission.yaml", "role: police@execution", "role: police@excution", "place.unknown"),
-    ("workflow/admission.yaml", "same_county: [decision, execution]", "same_county: [decison, execution]", "place.unknown"),
-    ("workflow/admission.yaml", "from: [court, prison-admin, police]", "from: [court, prison-admn, police]", "kind.unknown"),
-    ("workflow/admission.yaml", "reply: receipt", "reply: reciept", "exchange.unknown"),
-    ("workflow/admission.yaml", "  admission.escort:", "  admission.notice:", "yaml.syntax"),
-    ("workflow/roles.yaml", "  residence: {paths: [person.residence.place]}", "  residence: {}", "place.empty"),
-    ("workflow/roles.yaml", "{agency_of: decision}", "{agency_of: decisoin}", "role.unknown"),
-    ("workflow/roles.yaml", "{agency_of: decision}", "{agency_of: execution}", "role.unknown"),
-    ("workflow/roles.yaml", "level: township}\n  bureau:", "level: town}\n  bureau:", "workflow.kind"),
-])
-def test_a_planted_mistake_is_found_with_its_file_and_line(mappings: Path, file: str, old: str, new: str, rule: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rule"),
+    [
+        # agencies
+        ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: bureau.370899", "place.unknown"),
+        ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: bureau.370828108", "agency.place"),
+        ("agencies/office.370826108.yaml", "id: office.370826108", "id: office.370826", "agency.place"),
+        ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: burau.370828", "kind.unknown"),
+        ("agencies/bureau.370828.yaml", "id: bureau.370828", "id: bureau-370828", "agency.shape"),
+        ("agencies/police.370828.yaml", "id: police.370828", "id: police.370826", "agency.duplicate"),
+        ("agencies/station.370826108.yaml", "parent: police.370826", "parent: police.370899", "agency.parent"),
+        ("agencies/court.370826.yaml", "speaks: court", "speaks: cuort", "dialect.unknown"),
+        ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zh: 金乡县司法局\nzh: 金乡县司法局", "yaml.syntax"),
+        ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zh: [金乡县司法局", "yaml.syntax"),
+        ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zh: 金乡县\x07司法局", "yaml.syntax"),
+        ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "zhh: 金乡县司法局", "agency.shape"),
+        (
+            "agencies/bureau.370828.yaml",
+            'url: "http://127.0.0.1:18085/webhook"',
+            'url: "127.0.0.1:18085"',
+            "agency.shape",
+        ),
+        (
+            "agencies/bureau.370828.yaml",
+            "  - {transport: rest,",
+            "  - {exchanges: [admission.notce], transport: rest,",
+            "exchange.unknown",
+        ),
+        ("agencies/bureau.370828.yaml", "  - {transport: rest,", "  - {transport: soap,", "reach.dialect"),
+        # secrets
+        ("agencies/bureau.370828.yaml", "zh: 金乡县司法局", "password: abc\nzh: 金乡县司法局", "secret.in-file"),
+        (
+            "agencies/bureau.370828.yaml",
+            "  - {transport: rest,",
+            "  - {options: {secret: 123456}, transport: rest,",
+            "secret.in-file",
+        ),
+        ("agencies/bureau.370828.yaml", "http://127.0.0.1:18085", "http://hub:pass@127.0.0.1:18085", "secret.in-file"),
+        # the chart
+        ("workflow/admission.yaml", "unit: workday,", "unit: workdays,", "clock.unit"),
+        (
+            "workflow/admission.yaml",
+            "within: 10, unit: day, start: decision-effective, stop: sent",
+            "within: 0, unit: day, start: decision-effective, stop: sent",
+            "workflow.exchange",
+        ),
+        ("workflow/admission.yaml", "role: police@execution", "role: education@execution", "role.unfillable"),
+        ("workflow/admission.yaml", "role: police@execution", "role: polcie@execution", "role.unknown"),
+        ("workflow/admission.yaml", "role: police@execution", "role: police@excution", "place.unknown"),
+        (
+            "workflow/admission.yaml",
+            "same_county: [decision, execution]",
+            "same_county: [decison, execution]",
+            "place.unknown",
+        ),
+        (
+            "workflow/admission.yaml",
+            "from: [court, prison-admin, police]",
+            "from: [court, prison-admn, police]",
+            "kind.unknown",
+        ),
+        ("workflow/admission.yaml", "reply: receipt", "reply: reciept", "exchange.unknown"),
+        ("workflow/admission.yaml", "  admission.escort:", "  admission.notice:", "yaml.syntax"),
+        ("workflow/roles.yaml", "  residence: {paths: [person.residence.place]}", "  residence: {}", "place.empty"),
+        ("workflow/roles.yaml", "{agency_of: decision}", "{agency_of: decisoin}", "role.unknown"),
+        ("workflow/roles.yaml", "{agency_of: decision}", "{agency_of: execution}", "role.unknown"),
+        ("workflow/roles.yaml", "level: township}\n  bureau:", "level: town}\n  bureau:", "workflow.kind"),
+    ],
+)
+def test_a_planted_mistake_is_found_with_its_file_and_line(
+    mappings: Path, file: str, old: str, new: str, rule: str
+) -> None:
     line = plant(mappings, file, old, new)
     mistakes = found(mappings)
     fitting = [finding for finding in mistakes if finding.rule == rule and finding.file == f"mappings/{file}"]
@@ -94,13 +128,20 @@ def test_a_role_that_no_agency_fills_any_more_is_found_where_it_is_used(mappings
 
 
 def test_a_word_that_stands_in_two_files_is_found(mappings: Path) -> None:
-    (mappings / "workflow" / "zz.yaml").write_text("roles:\n  sender: {candidates: [sender]}\nexchanges:\n  receipt: {}\n", encoding="utf-8")
-    assert {(finding.rule, finding.line) for finding in found(mappings)} == {("workflow.duplicate", 2), ("exchange.duplicate", 4)}
+    (mappings / "workflow" / "zz.yaml").write_text(
+        "roles:\n  sender: {candidates: [sender]}\nexchanges:\n  receipt: {}\n", encoding="utf-8"
+    )
+    assert {(finding.rule, finding.line) for finding in found(mappings)} == {
+        ("workflow.duplicate", 2),
+        ("exchange.duplicate", 4),
+    }
 
 
 def test_a_file_in_another_encoding_is_found(mappings: Path) -> None:
     (mappings / "agencies" / "x.yaml").write_bytes("zh: 微山县".encode("gb18030"))
-    assert ("mappings/agencies/x.yaml", "yaml.encoding") in {(finding.file, finding.rule) for finding in found(mappings)}
+    assert ("mappings/agencies/x.yaml", "yaml.encoding") in {
+        (finding.file, finding.rule) for finding in found(mappings)
+    }
 
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
@@ -119,7 +160,9 @@ def test_the_name_of_a_place_that_carries_a_password_is_no_secret() -> None:
 
 
 def test_a_code_keeps_its_leading_zeros_and_words_stay_words(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text("011: 010\non: no\nday: 2021-03-12\ntrue: true\nnumber: 10\ntime: 1:30\n", encoding="utf-8")
+    (tmp_path / "x.yaml").write_text(
+        "011: 010\non: no\nday: 2021-03-12\ntrue: true\nnumber: 10\ntime: 1:30\n", encoding="utf-8"
+    )
     read, wrong = read_yaml(tmp_path / "x.yaml", "x.yaml")
     assert wrong == []
     assert read == {"011": "010", "on": "no", "day": "2021-03-12", "True": True, "number": 10, "time": "1:30"}

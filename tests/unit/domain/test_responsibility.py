@@ -21,15 +21,29 @@ def test_only_who_has_nobody_is_opened(standing: Standing | None, holder: str, c
         assert decision.verdict is Verdict.DISPUTE
 
 
-@given(STANDING, st.lists(AGENCY, max_size=2), AGENCY, AGENCY, st.sampled_from(STRENGTHS), st.sampled_from(STRENGTHS), st.none() | AGENCY)
+@given(
+    STANDING,
+    st.lists(AGENCY, max_size=2),
+    AGENCY,
+    AGENCY,
+    st.sampled_from(STRENGTHS),
+    st.sampled_from(STRENGTHS),
+    st.none() | AGENCY,
+)
 def test_a_person_moves_only_from_whom_is_expected_to_whom_is_awaited_by_a_strong_enough_word(
-        standing: Standing | None, expected: list[str], to: str, actor: str, strength: str, needed: str, awaited: str | None) -> None:
+    standing: Standing | None, expected: list[str], to: str, actor: str, strength: str, needed: str, awaited: str | None
+) -> None:
     decision = move_to(standing, expected, to, actor, strength, needed, awaited)
     if standing and standing.holder == to:
         assert decision.verdict is Verdict.NOTHING
         return
-    fits = (standing is not None and standing.holder in expected and actor == to and awaited in (None, to)
-            and STRENGTHS.index(strength) >= STRENGTHS.index(needed))
+    fits = (
+        standing is not None
+        and standing.holder in expected
+        and actor == to
+        and awaited in (None, to)
+        and STRENGTHS.index(strength) >= STRENGTHS.index(needed)
+    )
     assert decision.verdict is (Verdict.MOVE if fits else Verdict.DISPUTE)
     assert decision.to == (to if fits else None)
     assert fits or (decision.zh and decision.en)

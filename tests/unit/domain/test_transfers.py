@@ -36,12 +36,16 @@ def test_an_end_is_an_end_and_every_other_state_has_a_way_to_one() -> None:
 
 
 def test_the_databases_constraint_knows_the_same_outstanding_states() -> None:
-    assert {state.value for state in OUTSTANDING} == {word.strip("'") for word in _OUTSTANDING.partition("(")[2].rstrip(")").split(",")}
+    assert {state.value for state in OUTSTANDING} == {
+        word.strip("'") for word in _OUTSTANDING.partition("(")[2].rstrip(")").split(",")
+    }
     assert not OUTSTANDING & ARRIVED
 
 
 @given(DELIVERIES, st.booleans())
-def test_a_transfers_status_says_the_worst_that_anybody_must_see_to(deliveries: list[tuple[str, DeliveryState]], wants_receipt: bool) -> None:
+def test_a_transfers_status_says_the_worst_that_anybody_must_see_to(
+    deliveries: list[tuple[str, DeliveryState]], wants_receipt: bool
+) -> None:
     status = transfer_status(False, deliveries, wants_receipt)
     states = [state for _, state in deliveries]
     assert transfer_status(True, deliveries, wants_receipt) == "parked"
@@ -53,17 +57,20 @@ def test_a_transfers_status_says_the_worst_that_anybody_must_see_to(deliveries: 
         assert all(state is not S.DELIVERED for role, state in deliveries if role == "to")
 
 
-@pytest.mark.parametrize(("deliveries", "wants_receipt", "expected"), [
-    ([], True, "accepted"),
-    ([("to", S.READY), ("copy", S.WAITING)], True, "accepted"),
-    ([("to", S.RELEASED), ("copy", S.READY)], True, "delivering"),
-    ([("to", S.DELIVERED), ("copy", S.READY)], True, "delivering"),
-    ([("to", S.DELIVERED), ("copy", S.DELIVERED)], True, "delivered"),
-    ([("to", S.ACCEPTED), ("copy", S.DELIVERED)], True, "answered"),
-    ([("to", S.RETURNED), ("copy", S.DELIVERED)], True, "answered"),
-    ([("to", S.ACCEPTED), ("copy", S.DELIVERED)], False, "delivered"),
-    ([("to", S.WITHDRAWN)], True, "withdrawn"),
-    ([("to", S.DELIVERED), ("copy", S.PARKED)], True, "parked"),
-])
+@pytest.mark.parametrize(
+    ("deliveries", "wants_receipt", "expected"),
+    [
+        ([], True, "accepted"),
+        ([("to", S.READY), ("copy", S.WAITING)], True, "accepted"),
+        ([("to", S.RELEASED), ("copy", S.READY)], True, "delivering"),
+        ([("to", S.DELIVERED), ("copy", S.READY)], True, "delivering"),
+        ([("to", S.DELIVERED), ("copy", S.DELIVERED)], True, "delivered"),
+        ([("to", S.ACCEPTED), ("copy", S.DELIVERED)], True, "answered"),
+        ([("to", S.RETURNED), ("copy", S.DELIVERED)], True, "answered"),
+        ([("to", S.ACCEPTED), ("copy", S.DELIVERED)], False, "delivered"),
+        ([("to", S.WITHDRAWN)], True, "withdrawn"),
+        ([("to", S.DELIVERED), ("copy", S.PARKED)], True, "parked"),
+    ],
+)
 def test_a_transfers_status(deliveries: list[tuple[str, DeliveryState]], wants_receipt: bool, expected: str) -> None:
     assert transfer_status(False, deliveries, wants_receipt) == expected

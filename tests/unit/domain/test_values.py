@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from hub.domain.records import complete, normalise, person_key
 from hub.domain.values import CaseNumber, IdNumber, NotValid, PlaceCode, Term, id_check_character, offence
 
-FIRST_17 = st.builds(lambda day, serial: f"370826{day:%Y%m%d}{serial:03d}", st.dates(date(1900, 1, 1), date(2024, 12, 31)), st.integers(0, 999))
+FIRST_17 = st.builds(
+    lambda day, serial: f"370826{day:%Y%m%d}{serial:03d}",
+    st.dates(date(1900, 1, 1), date(2024, 12, 31)),
+    st.integers(0, 999),
+)
 
 
 @given(FIRST_17)
@@ -32,17 +36,33 @@ def test_an_old_number_keeps_its_form_and_has_an_18_digit_one(day: date, serial:
     assert IdNumber.parse(old.as_18).birth_date == day
 
 
-@pytest.mark.parametrize(("text", "rule"), [
-    ("37082619850917211", "id-number.malformed"), ("3708261985091721l0", "id-number.malformed"), ("", "id-number.malformed"),
-    ("990826198509172110", "id-number.place"), ("370826198502302110", "id-number.birth-date"), ("370826850231211", "id-number.birth-date"),
-])
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("37082619850917211", "id-number.malformed"),
+        ("3708261985091721l0", "id-number.malformed"),
+        ("", "id-number.malformed"),
+        ("990826198509172110", "id-number.place"),
+        ("370826198502302110", "id-number.birth-date"),
+        ("370826850231211", "id-number.birth-date"),
+    ],
+)
 def test_what_is_no_id_number_says_which_rule_it_breaks(text: str, rule: str) -> None:
     with pytest.raises(NotValid) as refused:
         IdNumber.parse(text)
     assert refused.value.rule == rule
 
 
-@pytest.mark.parametrize("written", ["（2021）鲁0826刑初57号", "(2021)鲁0826刑初57号", "〔2021〕鲁0826刑初57号", "[2021] 鲁0826刑初 57号", "（２０２１）鲁０８２６刑初５７号"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "（2021）鲁0826刑初57号",
+        "(2021)鲁0826刑初57号",
+        "〔2021〕鲁0826刑初57号",
+        "[2021] 鲁0826刑初 57号",
+        "（２０２１）鲁０８２６刑初５７号",
+    ],
+)
 def test_a_case_number_in_any_brackets_is_one(written: str) -> None:
     assert CaseNumber.parse(written).text == "(2021)鲁0826刑初57号"
 
@@ -53,7 +73,17 @@ def test_what_is_no_case_number_is_refused(written: str) -> None:
         CaseNumber.parse(written)
 
 
-@pytest.mark.parametrize(("text", "good"), [("370826", True), ("370826108", True), ("370826108201", True), ("3708", False), ("3708261", False), ("990826", False)])
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("370826", True),
+        ("370826108", True),
+        ("370826108201", True),
+        ("3708", False),
+        ("3708261", False),
+        ("990826", False),
+    ],
+)
 def test_a_place_has_6_9_or_12_digits(text: str, good: bool) -> None:
     if good:
         assert PlaceCode.parse(text).county == "370826"
@@ -90,8 +120,11 @@ def test_an_offence_has_one_name() -> None:
 
 # ------------------------------------------------------------------ the record
 def test_a_record_is_normalised_and_every_fault_of_it_is_named() -> None:
-    written = {"case": {"number": "（2021）鲁0826刑初57号"}, "person": {"id_number": "37082619850917211x", "residence": {"place": "37"}},
-               "sentence": {"offences": ["盗窃"]}}
+    written = {
+        "case": {"number": "（2021）鲁0826刑初57号"},
+        "person": {"id_number": "37082619850917211x", "residence": {"place": "37"}},
+        "sentence": {"offences": ["盗窃"]},
+    }
     normal, faults = normalise(written)
     assert normal["case"] == {"number": "(2021)鲁0826刑初57号", "number_as_written": "（2021）鲁0826刑初57号"}
     assert normal["sentence"]["offences"] == ["盗窃罪"]
@@ -100,13 +133,19 @@ def test_a_record_is_normalised_and_every_fault_of_it_is_named() -> None:
 
 
 def test_another_document_than_an_id_card_is_not_checked_as_one() -> None:
-    passport = {"person": {"id_number": "E12345678", "id_type": {"system": "GA/T 2000.156", "code": "414"}, "name": "甲"}}
+    passport = {
+        "person": {"id_number": "E12345678", "id_type": {"system": "GA/T 2000.156", "code": "414"}, "name": "甲"}
+    }
     assert normalise(passport)[1] == []
     assert person_key(passport) == ("E12345678", "甲")
 
 
 def test_what_a_record_says_itself_wins_over_what_is_known() -> None:
-    known = {"person": {"name": "甲", "phone": "1", "sex": {"system": "s", "code": "1"}}, "case": {"number": "n"}, "documents": [1]}
+    known = {
+        "person": {"name": "甲", "phone": "1", "sex": {"system": "s", "code": "1"}},
+        "case": {"number": "n"},
+        "documents": [1],
+    }
     said = {"person": {"name": "乙", "sex": {"system": "t", "code": "2"}, "phone": None}}
     full = complete(said, known, ("person", "documents"))
     assert full == {"person": {"name": "乙", "sex": {"system": "t", "code": "2"}, "phone": "1"}, "documents": [1]}

@@ -13,11 +13,16 @@ MAPPINGS = Path(__file__).parents[3] / "mappings"
 
 
 def agencies_of_the_samples() -> Agencies:
-    return Agencies([
-        Agency("court.370826", "court", "370826", "微山县人民法院"), Agency("prison.370800", "prison", "370800", "济宁监狱"),
-        Agency("bureau.370826", "bureau", "370826", "微山县司法局"), Agency("bureau.370828", "bureau", "370828", "金乡县司法局"),
-        Agency("police.370826", "police", "370826", "微山县公安局"),
-    ], {})
+    return Agencies(
+        [
+            Agency("court.370826", "court", "370826", "微山县人民法院"),
+            Agency("prison.370800", "prison", "370800", "济宁监狱"),
+            Agency("bureau.370826", "bureau", "370826", "微山县司法局"),
+            Agency("bureau.370828", "bureau", "370828", "金乡县司法局"),
+            Agency("police.370826", "police", "370826", "微山县公安局"),
+        ],
+        {},
+    )
 
 
 @pytest.fixture(scope="session")

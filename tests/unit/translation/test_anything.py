@@ -20,15 +20,49 @@ AGENCIES = agencies_of_the_samples()
 BOOK: Book = load(MAPPINGS, AGENCIES)
 AT = datetime(2021, 3, 15, 9, 20, tzinfo=SHANGHAI)
 SENDERS = {"prison": "prison.370800", "court": "court.370826"}
-SAMPLES = {"prison": sample("prison", "request-JSJZ.xml").decode("gb18030").split("?>", 1)[1].strip(), "court": sample("court", "SubmitExecution-request.xml").decode()}
+SAMPLES = {
+    "prison": sample("prison", "request-JSJZ.xml").decode("gb18030").split("?>", 1)[1].strip(),
+    "court": sample("court", "SubmitExecution-request.xml").decode(),
+}
 RECORDS = {name: BOOK[name].read(None, {}, SAMPLES[name], SENDERS[name]).items[0].record or {} for name in SENDERS}
 
 #: What XML can carry, with a liking for what looks like dates, numbers and terms.
 legal = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=20)
-odd = st.sampled_from(["0", "-1", "99999999", "00000000", "0001-01-01", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "9999999999", "²", "١٢", "999999",
-                       "37082699999999999X", "(9999)鲁1号", "=", "====", ";;;", "、", "1e9", "NaN", "Infinity", "370826000000", "无期徒刑"])
+odd = st.sampled_from(
+    [
+        "0",
+        "-1",
+        "99999999",
+        "00000000",
+        "0001-01-01",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999999999",
+        "²",
+        "١٢",
+        "999999",
+        "37082699999999999X",
+        "(9999)鲁1号",
+        "=",
+        "====",
+        ";;;",
+        "、",
+        "1e9",
+        "NaN",
+        "Infinity",
+        "370826000000",
+        "无期徒刑",
+    ]
+)
 plain = st.none() | st.booleans() | st.integers(-10, 10**12) | legal | odd
-anything = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["code", "system", "years", "months", "text", "title"]), inner, max_size=3), max_leaves=5)
+anything = st.recursive(
+    plain,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["code", "system", "years", "months", "text", "title"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
 
 
 @pytest.mark.parametrize("dialect", list(SENDERS))
@@ -88,7 +122,11 @@ def put(record: Any, path: tuple[Any, ...], value: Any) -> None:
 
 
 def reaches(here: Any, step: Any) -> bool:
-    return step in here if isinstance(here, dict) else isinstance(here, list) and isinstance(step, int) and step < len(here)
+    return (
+        step in here
+        if isinstance(here, dict)
+        else isinstance(here, list) and isinstance(step, int) and step < len(here)
+    )
 
 
 @settings(max_examples=250, deadline=None)

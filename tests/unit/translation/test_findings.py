@@ -25,7 +25,13 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("yaml.syntax", HANDOVER, NAME, NAME + "  person.name:   ZFXX/XM2\n", "ZFXX/XM2"),
     ("codelist.unknown", HANDOVER, SEX, SEX.replace("2261.1", "2261.7"), "GB/T 2261.7"),
     ("codelist.unknown", f"{PRISON}/dialect.yaml", "codes: prison-units", "codes: prison-unit", "codes: prison-unit"),
-    ("canonical.twice", HANDOVER, "    correction.category:   ", "    person.name: {value: x}\n    correction.category:   ", "person.name:        "),
+    (
+        "canonical.twice",
+        HANDOVER,
+        "    correction.category:   ",
+        "    person.name: {value: x}\n    correction.category:   ",
+        "person.name:        ",
+    ),
     ("clause.key", HANDOVER, SEX, SEX.replace("codes:", "coding:"), "coding:"),
     ("clause.key", HANDOVER, SEX, SEX.replace("codes: GB/T 2261.1", "roman: true"), "roman:"),
     ("codec.form", HANDOVER, "date: yyyyMMdd", "date: dd.MM", "dd.MM"),
@@ -37,7 +43,13 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("expression.bad", NOTICE, '"has(record.case.co_defendants)"', '"has(record.case"', '"has(record.case"'),
     ("expression.bad", NOTICE, '"has(record.case.co_defendants)"', '"size(persons) > 0"', "size(persons)"),
     ("mapping.key", HANDOVER, "label: ZFXX/XM", "lable: ZFXX/XM", "lable:"),
-    ("mapping.name", HANDOVER, "exchange: admission.parole-handover", "exchange: admission.parole", "exchange: admission.parole\n"),
+    (
+        "mapping.name",
+        HANDOVER,
+        "exchange: admission.parole-handover",
+        "exchange: admission.parole",
+        "exchange: admission.parole\n",
+    ),
     ("mapping.like", f"{CITY}/admission.notice.yaml", "like: admission.documents", "like: admission.papers", "like:"),
     ("required.unmapped", HANDOVER, "required: [message.key,", "required: [message.key, person.phone,", "required:"),
     ("wsdl.missing", f"{COURT}/dialect.yaml", "wsdl: CourtCaseService.wsdl", "wsdl: Court.wsdl", "wsdl:"),
@@ -45,17 +57,59 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("operation.unknown", SUBMIT, "operation: submit", "operation: send", "operation:"),
     ("operation.unknown", f"{PRISON}/receipt.yaml", "operation: sendData", "operation: receiveData", "operation:"),
     ("foreign.unknown", NOTICE, "Remark\n", "Remarks\n", "message.remarks:"),
-    ("foreign.unknown", NOTICE, "    person.household.place:            {at: Domicile/@code", "    person.household.place:            {at: Domicile/@kind", "Domicile/@kind"),
+    (
+        "foreign.unknown",
+        NOTICE,
+        "    person.household.place:            {at: Domicile/@code",
+        "    person.household.place:            {at: Domicile/@kind",
+        "Domicile/@kind",
+    ),
     ("foreign.unknown", SUBMIT, "subject/xb:  ", "subject/sex: ", "subject/sex:"),
     ("foreign.unknown", f"{COURT}/dialect.yaml", "key: execution/NoticeId", "key: execution/Id", "key:"),
-    ("foreign.unknown", f"{COURT}/answers.yaml", "SubmitExecutionResult/ReceiptNo", "SubmitExecutionResult/Receipt", "SubmitExecutionResult/Receipt"),
-    ("foreign.not-covered", SUBMIT, "    subject/csny:                      {from: person.birth_date, date: yyyy-MM-dd}\n", "", "subject/sqfxryxm:"),
+    (
+        "foreign.unknown",
+        f"{COURT}/answers.yaml",
+        "SubmitExecutionResult/ReceiptNo",
+        "SubmitExecutionResult/Receipt",
+        "SubmitExecutionResult/Receipt",
+    ),
+    (
+        "foreign.not-covered",
+        SUBMIT,
+        "    subject/csny:                      {from: person.birth_date, date: yyyy-MM-dd}\n",
+        "",
+        "subject/sqfxryxm:",
+    ),
     ("foreign.not-covered", COPY, '          "@mc":                       {from: ., file_name: true}\n', "", "    FJ:"),
-    ("foreign.twice", SUBMIT, "    subject/jzqr:  ", "    subject/xb/.:                      {from: person.name}\n    subject/jzqr:  ", "subject/xb/.:"),
-    ("foreign.not-text", SUBMIT, "    subject/jzqr:  ", "    subject:                           {from: person.name}\n    subject/jzqr:  ", "    subject:   "),
-    ("codec.write-only", NOTICE, "{at: Residence/@code, place: any}", "{at: Residence/@code, place: [6, 3]}", "place: [6, 3]"),
+    (
+        "foreign.twice",
+        SUBMIT,
+        "    subject/jzqr:  ",
+        "    subject/xb/.:                      {from: person.name}\n    subject/jzqr:  ",
+        "subject/xb/.:",
+    ),
+    (
+        "foreign.not-text",
+        SUBMIT,
+        "    subject/jzqr:  ",
+        "    subject:                           {from: person.name}\n    subject/jzqr:  ",
+        "    subject:   ",
+    ),
+    (
+        "codec.write-only",
+        NOTICE,
+        "{at: Residence/@code, place: any}",
+        "{at: Residence/@code, place: [6, 3]}",
+        "place: [6, 3]",
+    ),
     ("dialect.exchange", f"{PRISON}/dialect.yaml", "ZYJW: admission.escort", "ZYJW: admission.escorted", "ZYJW:"),
-    ("dialect.writes", f"{PRISON}/dialect.yaml", "writes: [receipt]", "writes: [receipt, admission.registration]", "writes:"),
+    (
+        "dialect.writes",
+        f"{PRISON}/dialect.yaml",
+        "writes: [receipt]",
+        "writes: [receipt, admission.registration]",
+        "writes:",
+    ),
     ("dialect.policy", f"{PRISON}/dialect.yaml", "policy: refused", "policy: ignored", "policy:"),
     ("dialect.key", f"{PRISON}/dialect.yaml", "own_sender:", "sender_own:", "sender_own:"),
     ("answers.missing", f"{PRISON}/answers.yaml", "\nsendData:", "\nreceiveData:", ""),
@@ -96,8 +150,12 @@ def test_the_products_own_dialects_have_no_findings(agencies: Agencies) -> None:
     assert check(MAPPINGS, agencies, {}) == []
 
 
-@pytest.mark.parametrize(("rule", "file", "old", "new", "shown"), PLANTED, ids=[f"{row[0]}-{n}" for n, row in enumerate(PLANTED)])
-def test_a_planted_mistake_is_found_with_file_and_line(copied: Path, agencies: Agencies, rule: str, file: str, old: str, new: str, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "file", "old", "new", "shown"), PLANTED, ids=[f"{row[0]}-{n}" for n, row in enumerate(PLANTED)]
+)
+def test_a_planted_mistake_is_found_with_file_and_line(
+    copied: Path, agencies: Agencies, rule: str, file: str, old: str, new: str, shown: str
+) -> None:
     plant(copied, file, old, new)
     findings = found(copied, agencies)
     mine = [finding for finding in findings if finding.rule == rule]
@@ -111,10 +169,16 @@ def test_a_planted_mistake_is_found_with_file_and_line(copied: Path, agencies: A
 
 
 def test_one_broken_file_hides_no_other(copied: Path, agencies: Agencies) -> None:
-    for file, old, new in ((HANDOVER, NAME, "  person.name: [ZFXX/XM\n"), (SUBMIT, "subject/xb:  ", "subject/sex: "),
-                           ("codelists/gbt2261.1.yaml", '"2": [女, 女性]', '"2": [女, 男]'), (f"{POLICE}/dialect.yaml", "wsdl: Pol", "wsdl: Op")):
+    for file, old, new in (
+        (HANDOVER, NAME, "  person.name: [ZFXX/XM\n"),
+        (SUBMIT, "subject/xb:  ", "subject/sex: "),
+        ("codelists/gbt2261.1.yaml", '"2": [女, 女性]', '"2": [女, 男]'),
+        (f"{POLICE}/dialect.yaml", "wsdl: Pol", "wsdl: Op"),
+    ):
         plant(copied, file, old, new)
-    assert {"yaml.syntax", "foreign.unknown", "codelist.clash", "wsdl.missing"} <= {finding.rule for finding in found(copied, agencies)}
+    assert {"yaml.syntax", "foreign.unknown", "codelist.clash", "wsdl.missing"} <= {
+        finding.rule for finding in found(copied, agencies)
+    }
 
 
 def test_a_broken_wsdl_and_a_missing_dialect_file_are_found(copied: Path, agencies: Agencies) -> None:
@@ -126,11 +190,23 @@ def test_a_broken_wsdl_and_a_missing_dialect_file_are_found(copied: Path, agenci
 
 
 def test_an_agency_that_expects_what_its_dialect_does_not_do_is_found() -> None:
-    bureau = Agency("bureau.370826", "bureau", "370826", "微山县司法局", speaks="city", source="mappings/agencies/bureau.370826.yaml:3",
-                    reach=(Reach("soap", "city", exchanges=("admission.documents", "receipt")), Reach("inbox", exchanges=("receipt",))))
+    bureau = Agency(
+        "bureau.370826",
+        "bureau",
+        "370826",
+        "微山县司法局",
+        speaks="city",
+        source="mappings/agencies/bureau.370826.yaml:3",
+        reach=(
+            Reach("soap", "city", exchanges=("admission.documents", "receipt")),
+            Reach("inbox", exchanges=("receipt",)),
+        ),
+    )
     findings = check(MAPPINGS, Agencies([bureau], {}), {})
     assert [(f.rule, f.file, f.line) for f in findings] == [
-        ("dialect.receives-nothing", "mappings/agencies/bureau.370826.yaml", 3), ("reach.exchange", "mappings/agencies/bureau.370826.yaml", 3)]
+        ("dialect.receives-nothing", "mappings/agencies/bureau.370826.yaml", 3),
+        ("reach.exchange", "mappings/agencies/bureau.370826.yaml", 3),
+    ]
 
 
 def text() -> dict[str, Any]:
@@ -139,24 +215,50 @@ def text() -> dict[str, Any]:
 
 def test_a_place_that_the_schema_lacks_is_found(copied: Path, agencies: Agencies) -> None:
     person = {"allOf": [{"$ref": "#/definitions/person"}, {"required": ["name"]}]}
-    schema = {"type": "object", "properties": {"person": person, "answers": {"type": "object"}, "receipt": {"type": "object"}},
-              "definitions": {"person": {"type": "object", "properties": {"name": text()}}}}
-    findings = [finding for finding in found(copied, agencies, {"receipt": schema}) if finding.file.endswith("prison/receipt.yaml")]
-    assert [(finding.rule, finding.line) for finding in findings] == [("canonical.unknown", line_of(copied, f"{PRISON}/receipt.yaml", "person.id_number}"))]
+    schema = {
+        "type": "object",
+        "properties": {"person": person, "answers": {"type": "object"}, "receipt": {"type": "object"}},
+        "definitions": {"person": {"type": "object", "properties": {"name": text()}}},
+    }
+    findings = [
+        finding
+        for finding in found(copied, agencies, {"receipt": schema})
+        if finding.file.endswith("prison/receipt.yaml")
+    ]
+    assert [(finding.rule, finding.line) for finding in findings] == [
+        ("canonical.unknown", line_of(copied, f"{PRISON}/receipt.yaml", "person.id_number}"))
+    ]
 
 
 def test_a_place_of_a_lists_items_that_the_schema_lacks_is_found(copied: Path, agencies: Agencies) -> None:
     items = {"type": "object", "properties": {"title": text(), "sha256": text()}}
-    schema = {"type": "object", "properties": {**{name: {} for name in ("person", "case", "sentence", "parole", "correction", "health", "message")},
-                                               "documents": {"type": "array", "items": items}}}
-    findings = [finding for finding in found(copied, agencies, {"admission.parole-handover": schema}) if "prison" in finding.file]
-    assert [(finding.rule, finding.line) for finding in findings] == [("canonical.unknown", line_of(copied, HANDOVER, "prison-document-kinds"))]
+    schema = {
+        "type": "object",
+        "properties": {
+            **{name: {} for name in ("person", "case", "sentence", "parole", "correction", "health", "message")},
+            "documents": {"type": "array", "items": items},
+        },
+    }
+    findings = [
+        finding
+        for finding in found(copied, agencies, {"admission.parole-handover": schema})
+        if "prison" in finding.file
+    ]
+    assert [(finding.rule, finding.line) for finding in findings] == [
+        ("canonical.unknown", line_of(copied, HANDOVER, "prison-document-kinds"))
+    ]
 
 
 def test_a_required_place_that_no_line_gives_is_found(copied: Path, agencies: Agencies) -> None:
-    schema = {"required": ["person", "leave"], "properties": {"person": {"required": ["name", "phone"], "properties": {"name": text(), "phone": text()}}}}
-    findings = [finding for finding in found(copied, agencies, {"admission.parole-handover": schema})
-                if finding.rule == "required.unmapped" and finding.file == f"mappings/{HANDOVER}"]
+    schema = {
+        "required": ["person", "leave"],
+        "properties": {"person": {"required": ["name", "phone"], "properties": {"name": text(), "phone": text()}}},
+    }
+    findings = [
+        finding
+        for finding in found(copied, agencies, {"admission.parole-handover": schema})
+        if finding.rule == "required.unmapped" and finding.file == f"mappings/{HANDOVER}"
+    ]
     assert sorted(finding.en.split("'")[1] for finding in findings) == ["leave", "person.phone"]
 
 

@@ -20,7 +20,9 @@ LISTS, _ = codelists.load(MAPPINGS / "codelists", "mappings/codelists")
 
 
 def rows() -> list[tuple[str, str, str, str]]:
-    found = re.findall(r"^\| `(.+?)` \| `(.+?)` \| `(.+?)` \| (both|in|out) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.findall(
+        r"^\| `(.+?)` \| `(.+?)` \| `(.+?)` \| (both|in|out) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert len(found) > 30
     return found
 
@@ -31,7 +33,9 @@ def clause(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("line", "foreign", "canonical", "way"), rows())
-def test_an_example_of_the_document_holds(agencies: Agencies, line: str, foreign: str, canonical: str, way: str) -> None:
+def test_an_example_of_the_document_holds(
+    agencies: Agencies, line: str, foreign: str, canonical: str, way: str
+) -> None:
     codec, value = codecs.build(clause(line), LISTS), json.loads(canonical)
     if way in ("both", "in"):
         assert codec.decode is not None
@@ -46,14 +50,28 @@ def test_the_document_shows_every_codec() -> None:
     assert set(codecs.CODECS) | set(codecs.MODIFIERS) <= shown
 
 
-@pytest.mark.parametrize(("line", "text", "rule"), [
-    ("date: yyyyMMdd", "20210229", "date.malformed"), ("date: yyyyMMdd", "２０２１０３０１", "date.malformed"), ("date: yyyyMMdd", "2021031", "date.malformed"),
-    ("date: xs:date", "2021-13-01", "date.malformed"), ("date: xs:dateTime", "2021-03-01", "date.malformed"),
-    ("time: yyyyMMddHHmmss", "20210301246000", "time.malformed"), ("term: YYMMDD", "5060", "term.malformed"), ("term: N年N月N日", "五年", "term.malformed"),
-    ("term: months", "-3", "term.malformed"), ("money: true", "5000.005", "money.malformed"), ("money: true", "-1", "money.malformed"),
-    ("number: true", "1.5", "number.malformed"), ('boolean: {"1": true, "0": false}', "yes", "code.unknown"), ("codes: GB/T 2261.1", "男", "code.unknown"),
-    ("place: 6", "37082", "place.malformed"), ("agency: court", "x", "place.malformed"), ("check: case-number", "鲁0826刑初57号", "case-number.malformed"),
-])
+@pytest.mark.parametrize(
+    ("line", "text", "rule"),
+    [
+        ("date: yyyyMMdd", "20210229", "date.malformed"),
+        ("date: yyyyMMdd", "２０２１０３０１", "date.malformed"),
+        ("date: yyyyMMdd", "2021031", "date.malformed"),
+        ("date: xs:date", "2021-13-01", "date.malformed"),
+        ("date: xs:dateTime", "2021-03-01", "date.malformed"),
+        ("time: yyyyMMddHHmmss", "20210301246000", "time.malformed"),
+        ("term: YYMMDD", "5060", "term.malformed"),
+        ("term: N年N月N日", "五年", "term.malformed"),
+        ("term: months", "-3", "term.malformed"),
+        ("money: true", "5000.005", "money.malformed"),
+        ("money: true", "-1", "money.malformed"),
+        ("number: true", "1.5", "number.malformed"),
+        ('boolean: {"1": true, "0": false}', "yes", "code.unknown"),
+        ("codes: GB/T 2261.1", "男", "code.unknown"),
+        ("place: 6", "37082", "place.malformed"),
+        ("agency: court", "x", "place.malformed"),
+        ("check: case-number", "鲁0826刑初57号", "case-number.malformed"),
+    ],
+)
 def test_what_a_codec_does_not_take(line: str, text: str, rule: str) -> None:
     decode = codecs.build(clause(line), LISTS).decode
     assert decode is not None

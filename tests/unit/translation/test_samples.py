@@ -26,7 +26,12 @@ def expected(dialect: str, name: str) -> dict[str, Any]:
 
 def test_the_prisons_handover_is_read_as_its_canonical_record(book: Book) -> None:
     message = book["prison"].read("sendData", {"ywlx": "JSJZ"}, sample("prison", "request-JSJZ.xml"), "prison.370800")
-    assert (message.exchange, message.key, message.hint_agency, message.faults) == ("admission.parole-handover", "JNJY201207030007", "bureau.370826", ())
+    assert (message.exchange, message.key, message.hint_agency, message.faults) == (
+        "admission.parole-handover",
+        "JNJY201207030007",
+        "bureau.370826",
+        (),
+    )
     (item,) = message.items
     assert item.faults == ()
     assert (item.disposition, item.label) == ("ok", "周㴔")
@@ -39,9 +44,14 @@ def test_the_courts_notice_is_read_as_one_canonical_record_for_each_defendant(bo
     payload = sample("court", "SubmitExecution-request.xml")
     if wrap == "body element":
         text = payload.decode()
-        payload = text[text.index("<SubmitExecution"):text.index("</soap:Body>")].encode()
+        payload = text[text.index("<SubmitExecution") : text.index("</soap:Body>")].encode()
     message = book["court"].read("SubmitExecution", {}, payload, "court.370826")
-    assert (message.exchange, message.key, message.hint_agency, message.faults) == ("admission.documents", "WSFY-2021-0315-001", None, ())
+    assert (message.exchange, message.key, message.hint_agency, message.faults) == (
+        "admission.documents",
+        "WSFY-2021-0315-001",
+        None,
+        (),
+    )
     assert [item.faults for item in message.items] == [(), ()]
     assert [item.label for item in message.items] == ["孙某甲", "马丽娜·阿不都"]
     assert message.items[0].record == expected("court", "canonical-1.json")

@@ -14,15 +14,31 @@ DAYS = st.dates(date(1950, 1, 1), date(2060, 1, 1))
 TERMS = st.builds(Term, st.integers(0, 30), st.integers(0, 40), st.integers(0, 60))
 
 
-@pytest.mark.parametrize("text", ["370826198509172110", "370828199011303627", "37082619790214041X", "37082619790214041x", "３７０８２６１９７９０２１４０４１Ｘ"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "370826198509172110",
+        "370828199011303627",
+        "37082619790214041X",
+        "37082619790214041x",
+        "３７０８２６１９７９０２１４０４１Ｘ",
+    ],
+)
 def test_right_id_numbers(text: str) -> None:
     assert IdNumber.parse(text).text[-1] in "0123456789X"
 
 
-@pytest.mark.parametrize(("text", "rule"), [
-    ("370826198509172111", "id-number.check-digit"), ("370826198502302110", "id-number.birth-date"), ("990826198509172110", "id-number.place"),
-    ("37082619850917211", "id-number.malformed"), ("", "id-number.malformed"), ("37082619850917211A", "id-number.malformed"),
-])
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("370826198509172111", "id-number.check-digit"),
+        ("370826198502302110", "id-number.birth-date"),
+        ("990826198509172110", "id-number.place"),
+        ("37082619850917211", "id-number.malformed"),
+        ("", "id-number.malformed"),
+        ("37082619850917211A", "id-number.malformed"),
+    ],
+)
 def test_wrong_id_numbers_say_what_is_wrong(text: str, rule: str) -> None:
     with pytest.raises(NotValid) as caught:
         IdNumber.parse(text)
@@ -35,15 +51,23 @@ def test_one_wrong_digit_is_always_noticed() -> None:
         for digit in "0123456789":
             if digit != right[place]:
                 with pytest.raises(NotValid):
-                    IdNumber.parse(right[:place] + digit + right[place + 1:])
+                    IdNumber.parse(right[:place] + digit + right[place + 1 :])
 
 
 def test_an_old_number_has_an_18_character_form_birth_date_and_sex() -> None:
     old = IdNumber.parse("370826790214041")
-    assert (old.text, old.as_18, old.birth_date, old.sex) == ("370826790214041", "37082619790214041X", date(1979, 2, 14), "1")
+    assert (old.text, old.as_18, old.birth_date, old.sex) == (
+        "370826790214041",
+        "37082619790214041X",
+        date(1979, 2, 14),
+        "1",
+    )
 
 
-@pytest.mark.parametrize("written", ["（2021）鲁0826刑初57号", "(2021)鲁0826刑初57号", "〔2021〕鲁0826刑初５７号", " （２０２１） 鲁0826 刑初57号"])
+@pytest.mark.parametrize(
+    "written",
+    ["（2021）鲁0826刑初57号", "(2021)鲁0826刑初57号", "〔2021〕鲁0826刑初５７号", " （２０２１） 鲁0826 刑初57号"],
+)
 def test_a_case_number_is_one_however_it_is_written(written: str) -> None:
     number = CaseNumber.parse(written)
     assert (number.text, number.year, number.mark) == ("(2021)鲁0826刑初57号", 2021, "鲁0826刑初57号")
@@ -61,12 +85,18 @@ def test_a_place_knows_its_county_and_township() -> None:
     assert PlaceCode.parse("370826").township is None
 
 
-@pytest.mark.parametrize(("first", "term", "last"), [
-    (date(2021, 3, 12), Term(months=4), date(2021, 7, 11)), (date(2021, 3, 12), Term(months=36), date(2024, 3, 11)),
-    (date(2021, 1, 31), Term(months=1), date(2021, 2, 28)), (date(2021, 1, 1), Term(years=1), date(2021, 12, 31)),
-    (date(2008, 1, 4), Term(5, 6), date(2013, 7, 3)), (date(2021, 5, 1), Term(days=1), date(2021, 5, 1)),
-    (date(2024, 2, 29), Term(years=1), date(2025, 2, 28)),
-])
+@pytest.mark.parametrize(
+    ("first", "term", "last"),
+    [
+        (date(2021, 3, 12), Term(months=4), date(2021, 7, 11)),
+        (date(2021, 3, 12), Term(months=36), date(2024, 3, 11)),
+        (date(2021, 1, 31), Term(months=1), date(2021, 2, 28)),
+        (date(2021, 1, 1), Term(years=1), date(2021, 12, 31)),
+        (date(2008, 1, 4), Term(5, 6), date(2013, 7, 3)),
+        (date(2021, 5, 1), Term(days=1), date(2021, 5, 1)),
+        (date(2024, 2, 29), Term(years=1), date(2025, 2, 28)),
+    ],
+)
 def test_the_day_before_a_term_is_over(first: date, term: Term, last: date) -> None:
     assert term.last_day(first) == last
 
