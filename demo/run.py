@@ -103,7 +103,7 @@ def _play(settings: Settings, state: State, commands: dict[str, str], telling: T
     assert isinstance(hub.clock, SystemClock)
     teller = Teller(hub, telling.language, quiet=telling.as_json)
     _cast(hub, state, settings.data_dir / "agencies", settings.public_url, commands)
-    process, server = Process(hub), _Server(settings, hub)
+    process, server = Process(hub, alone=True), _Server(settings, hub)
     hub.clock.stand_at(_now(state))
     process.start()
     try:

@@ -26,8 +26,10 @@ SWEEP = 2.0
 class Process:
     """Starts and stops the hub's own threads. One object for each process."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, alone: bool = False) -> None:
+        """`alone`: nobody else works on this store, so whoever held a lease is gone (embedded parts always are alone)."""
         self._hub = hub
+        self._alone = alone or hub.settings.embedded
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._workers: dict[str, ThreadPoolExecutor] = {}
@@ -36,7 +38,7 @@ class Process:
 
     def start(self) -> None:
         hub = self._hub
-        if hub.settings.embedded:
+        if self._alone:
             # The only process there is: whoever held a lease died with the last one.
             with hub.store.begin() as unit:
                 unit.end_leases(hub.clock.technical())

@@ -101,11 +101,13 @@ def test_the_story_ends_the_same_after_a_kill_at_any_moment(
 
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
-@pytest.mark.parametrize("point", ["intake.after-commit", "receipt.after-commit"])
+@pytest.mark.parametrize(
+    "point", ["intake.after-commit", "dispatch.after-release", "delivery.after-attempt", "receipt.after-commit"]
+)
 def test_the_story_ends_the_same_after_a_kill_on_postgresql_and_rabbitmq(
     tmp_path: Path, postgres_url: str, rabbitmq_url: str, point: str
 ) -> None:
-    """Points at which nobody holds a lease that another process would have to wait for; tests/faults has the others."""
+    """The hub of the story is alone on its store, so it waits for nobody's lease; tests/faults has every point."""
     demo = Demo(tmp_path, HUB_DATABASE_URL=postgres_url, HUB_BROKER_URL=rabbitmq_url)
     try:
         _check(_dies_at(point, demo))

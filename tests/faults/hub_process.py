@@ -27,7 +27,9 @@ process.IDLE = 0.05
 
 
 def say(**what: Any) -> None:
-    print(json.dumps(what, ensure_ascii=False), flush=True)
+    # one write for each line: several threads tell, and `print` writes text and line end apart
+    sys.stdout.write(json.dumps(what, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def main(told: dict[str, Any]) -> None:
