@@ -282,6 +282,8 @@ def _known(hub: Any, agency_id: str) -> None:
 def _agency(hub: Any, agency_id: str) -> dict[str, Any]:
     _known(hub, agency_id)
     found = hub.agencies[agency_id]
+    from hub.store import queries
+
     with hub.store.read() as unit:
         over = unit.override(agency_id)
         credential = unit.credential_of(agency_id)
@@ -299,13 +301,7 @@ def _agency(hub: Any, agency_id: str) -> dict[str, Any]:
             }
         )
     return {
-        "id": found.id,
-        "kind": found.kind,
-        "place": found.place,
-        "name": found.name,
-        "name_en": found.name_en,
-        "parent": found.parent,
-        "speaks": found.speaks,
+        **queries.agency(hub, agency_id),
         "reach": reach,
         "credential": credential.client_id if credential else None,
         "source": found.source,

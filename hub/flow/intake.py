@@ -82,7 +82,7 @@ def submit_record(hub: Hub, agency: str, key: str, body: Mapping[str, Any]) -> d
     try:
         piece = _piece_from_body(hub, agency, body)
     except HubError as error:
-        _keep_refusal(hub, arrival, error.faults)
+        keep_refusal(hub, arrival, error.faults)
         raise
     return _keep_once(hub, arrival, [piece], _record_answer)
 
@@ -321,7 +321,7 @@ def submit_dialect(hub: Hub, agency: str, key: str | None, payload: bytes, media
     try:
         message = dialect.read(None, {}, payload, agency)
     except HubError as error:
-        _keep_refusal(hub, arrival, error.faults)
+        keep_refusal(hub, arrival, error.faults)
         raise
     return receive_message(
         hub, replace(arrival, key=key or message.key or "", fingerprint=message.fingerprint), message
@@ -336,7 +336,7 @@ def receive_message(hub: Hub, arrival: Arrival, message: Message) -> dict[str, A
     try:
         pieces = _pieces_of(hub, arrival.agency, hub.dialects[arrival.dialect or ""], message)
     except HubError as error:
-        _keep_refusal(hub, arrival, error.faults)
+        keep_refusal(hub, arrival, error.faults)
         raise
     return _keep_once(hub, arrival, pieces, _dialect_answer)
 
@@ -429,7 +429,7 @@ def _answered_before(hub: Hub, arrival: Arrival) -> dict[str, Any] | None:
             if arrival.key
             else Fault("key.missing", "/message/key", "缺少发送方编号（幂等键）", "the sender's key is missing")
         )
-        _keep_refusal(hub, arrival, [fault])
+        keep_refusal(hub, arrival, [fault])
         raise Refused([fault])
     with hub.store.read() as unit:
         found = unit.submission_by_key(arrival.agency, arrival.key)
@@ -450,7 +450,7 @@ def _same_or_conflict(hub: Hub, arrival: Arrival, found: StoredSubmission) -> di
         f"the key {arrival.key!r} was used with other content ({found.id}); send a correction under a new key",
         value=arrival.key,
     )
-    _keep_refusal(hub, arrival, [fault])
+    keep_refusal(hub, arrival, [fault])
     raise Conflict([fault])
 
 
@@ -467,20 +467,7 @@ def _keep_once(hub: Hub, arrival: Arrival, pieces: Sequence[Piece], answer: Any)
 def _keep(hub: Hub, arrival: Arrival, pieces: Sequence[Piece], answer: Any) -> dict[str, Any]:
     """One transaction: the submission, its transfers and deliveries, the timeline, the ledger, and the answer."""
     with hub.store.begin() as unit:
-        submission = unit.add_submission(
-            agency=arrival.agency,
-            key=arrival.key,
-            tried_key=arrival.key,
-            fingerprint=arrival.fingerprint,
-            channel=arrival.channel,
-            dialect=arrival.dialect,
-            operation=arrival.operation,
-            media_type=arrival.media_type,
-            raw=arrival.raw,
-            raw_size=len(arrival.raw),
-            status="accepted",
-            faults=(),
-        )
+        submission = _add_submission(unit, arrival, arrival.key, "accepted", ())
         unit.note(
             "submission.received",
             submission=submission,
@@ -650,23 +637,28 @@ def _stored(unit: Unit, transfer: str) -> StoredTransfer:
     return found
 
 
-def _keep_refusal(hub: Hub, arrival: Arrival, faults: Sequence[Fault]) -> str:
+def _add_submission(unit: Unit, arrival: Arrival, key: str | None, status: str, faults: Sequence[Fault]) -> str:
+    """What came, as it came. `key` is None for what was refused: it stays free for a correction."""
+    return unit.add_submission(
+        agency=arrival.agency,
+        key=key,
+        tried_key=arrival.key[:KEY_LIMIT] or None,
+        fingerprint=arrival.fingerprint,
+        channel=arrival.channel,
+        dialect=arrival.dialect,
+        operation=arrival.operation,
+        media_type=arrival.media_type,
+        raw=arrival.raw,
+        raw_size=len(arrival.raw),
+        status=status,
+        faults=[fault.as_dict() for fault in faults],
+    )
+
+
+def keep_refusal(hub: Hub, arrival: Arrival, faults: Sequence[Fault]) -> str:
     """What was refused is kept too, with why: nothing that came in is lost, and the key stays free for a correction."""
     with hub.store.begin() as unit:
-        submission = unit.add_submission(
-            agency=arrival.agency,
-            key=None,
-            tried_key=arrival.key[:KEY_LIMIT] or None,
-            fingerprint=arrival.fingerprint,
-            channel=arrival.channel,
-            dialect=arrival.dialect,
-            operation=arrival.operation,
-            media_type=arrival.media_type,
-            raw=arrival.raw,
-            raw_size=len(arrival.raw),
-            status="refused",
-            faults=[fault.as_dict() for fault in faults],
-        )
+        submission = _add_submission(unit, arrival, None, "refused", faults)
         unit.note(
             "submission.refused",
             submission=submission,
@@ -676,9 +668,6 @@ def _keep_refusal(hub: Hub, arrival: Arrival, faults: Sequence[Fault]) -> str:
             faults=[fault.as_dict() for fault in faults],
         )
     return submission
-
-
-keep_refusal = _keep_refusal
 
 
 # ------------------------------------------------------------------ answers
