@@ -86,6 +86,7 @@ class ExchangeSchema(_Strict):
     documents = fields.List(fields.Str(), load_default=list)
     reply = fields.Str()
     carries = fields.List(fields.Str(), load_default=list)
+    fills = fields.Dict(keys=fields.Str(), values=fields.Str(validate=validate.OneOf(["today"])), load_default=dict)
     clocks = fields.List(fields.Nested(ClockSchema), load_default=list)
     responsibility = fields.Nested(ResponsibilitySchema)
     basis = fields.Nested(BasisSchema, required=True)
@@ -366,6 +367,7 @@ class _Reader:
             named: list[tuple[str, tuple[str | int, ...]]] = [
                 (section, ("carries", n)) for n, section in enumerate(exchange.carries)
             ]
+            named += [(path, ("fills", path)) for path in exchange.fills]
             if exchange.opens:
                 named += [(exchange.opens.due, ("responsibility", "opens", "due"))] if exchange.opens.due else []
                 named += [(path, ("responsibility", "opens", "only", path)) for path in exchange.opens.only]
@@ -609,6 +611,7 @@ def _exchange(name: str, phase: str, loaded: Mapping[str, Any], source: str) -> 
         documents=tuple(loaded["documents"]),
         reply=loaded.get("reply"),
         carries=tuple(loaded["carries"]),
+        fills=loaded["fills"],
         clocks=tuple(ClockRule(**clock) for clock in loaded["clocks"]),
         opens=Opens(
             opens["holder"],

@@ -104,6 +104,8 @@ class Exchange:
     reply: str | None = None
     #: canonical sections that are taken over from the transfer this one answers, where the sender left them out
     carries: tuple[str, ...] = ()
+    #: canonical places that the hub fills where the sender left them out; `today` is the business day of acceptance
+    fills: Mapping[str, str] = field(default_factory=dict)
     clocks: tuple[ClockRule, ...] = ()
     opens: Opens | None = None
     moves: Moves | None = None

@@ -63,6 +63,20 @@ def complete(record: Mapping[str, Any], known: Mapping[str, Any], sections: Sequ
     return found
 
 
+def fill(record: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """The record with `value` at a dotted path, unless it says something there itself."""
+    *parents, leaf = path.split(".")
+    found: dict[str, Any] = _copy(record)
+    here = found
+    for step in parents:
+        below = here.setdefault(step, {})
+        if not isinstance(below, dict):
+            return found  # left for the schema to refuse
+        here = below
+    here.setdefault(leaf, value)
+    return found
+
+
 def _filled(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     filled: dict[str, Any] = _copy(given)
     for key, value in known.items():

@@ -14,7 +14,7 @@ from typing import Any
 
 from hub.domain.exchanges import Exchange, pointer_of, value_at
 from hub.domain.faults import Conflict, Fault, HubError, NotAllowed, Refused
-from hub.domain.records import complete, normalise, person_key
+from hub.domain.records import complete, fill, normalise, person_key
 from hub.domain.routing import Resolver, Routing
 from hub.domain.stored import StoredDocument, StoredSubmission, StoredTransfer
 from hub.domain.transfers import DeliveryState
@@ -98,6 +98,8 @@ def _piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
     record = complete(body["record"], base.record if base else {}, exchange.carries)
     if known_case and value_at(record, "case.number") is None and not known_case.startswith("cas_"):
         record = complete(record, {"case": {"number": known_case}}, ("case",))
+    for path in exchange.fills:
+        record = fill(record, path, hub.clock.now().date().isoformat())
     record = {**record, "exchange": exchange.id}
     if base:
         record["answers"] = {

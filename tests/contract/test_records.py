@@ -158,7 +158,7 @@ def test_what_the_law_and_the_routing_can_do_without_is_not_asked_for(path: str,
 @pytest.mark.parametrize(
     ("exchange", "record", "missing"),
     [
-        ("admission.report-in", {}, {"/report_in"}),
+        ("admission.report-in", {}, set()),
         ("admission.report-in", {"report_in": {"reported_on": "2021-03-18"}}, set()),
         ("admission.no-show", {"no_show": {"due": "2021-03-22"}}, set()),
         ("admission.no-show", {"no_show": {}}, {"/no_show/due"}),
