@@ -139,6 +139,11 @@ class Catalogue:
     def get(self, exchange: str) -> Exchange | None:
         return self.exchanges.get(exchange)
 
+    def wants_receipt(self, exchange: str) -> bool:
+        """Whether an exchange's main recipients owe a receipt; nobody does for one that is no longer in the chart."""
+        found = self.get(exchange)
+        return bool(found and found.wants_receipt)
+
 
 def value_at(record: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted canonical path, or None where any step is missing."""

@@ -218,7 +218,7 @@ def _begin(
         )
         rendition = unit.rendition(rendition_id)
         delivery = unit.delivery(delivery.id)
-        unit.refresh_status(job.transfer.id, _wants_receipt(hub, job.transfer))
+        unit.refresh_status(job.transfer.id, hub.catalogue.wants_receipt(job.transfer.exchange))
     assert rendition is not None
     assert delivery is not None
     return attempt, delivery, rendition
@@ -301,7 +301,7 @@ def _record(hub: Hub, job: Job, begun: StoredDelivery, attempt: int, endpoint: E
         if delivery is None or delivery.state is not DeliveryState.ATTEMPTING or delivery.release != begun.release:
             return  # a receipt came first, or the sweep took the worker for dead
         _act_on(hub, unit, job, delivery, endpoint, outcome)
-        unit.refresh_status(job.transfer.id, _wants_receipt(hub, job.transfer))
+        unit.refresh_status(job.transfer.id, hub.catalogue.wants_receipt(job.transfer.exchange))
 
 
 def _act_on(hub: Hub, unit: Unit, job: Job, delivery: StoredDelivery, endpoint: Endpoint, outcome: Outcome) -> None:
@@ -378,7 +378,7 @@ def after_unknown(hub: Hub, unit: Unit, delivery: StoredDelivery, code: str) -> 
         _again(hub, unit, delivery, about, "delivery.repeat", 0.0, said)
     else:
         _unknown(unit, delivery, about, said)
-    unit.refresh_status(transfer.id, _wants_receipt(hub, transfer))
+    unit.refresh_status(transfer.id, hub.catalogue.wants_receipt(transfer.exchange))
 
 
 def _repeat_safe(hub: Hub, agency: Agency, reach: Reach) -> bool:
@@ -495,7 +495,7 @@ def _park(hub: Hub, seen: StoredDelivery, transfer: StoredTransfer, faults: Sequ
         reason = {**_reason(first.rule, first.zh, first.en), "faults": [fault.as_dict() for fault in faults]}
         unit.step(delivery, DeliveryState.PARKED, lease_until=None, reason=reason)
         unit.note("delivery.parked", **_about(transfer, delivery), reason=reason)
-        unit.refresh_status(transfer.id, _wants_receipt(hub, transfer))
+        unit.refresh_status(transfer.id, hub.catalogue.wants_receipt(transfer.exchange))
 
 
 def _about(transfer: StoredTransfer, delivery: StoredDelivery) -> dict[str, Any]:
@@ -520,8 +520,3 @@ def _polls(delivery: StoredDelivery) -> int:
 def _poll_pause(hub: Hub, delivery: StoredDelivery) -> float:
     """Seconds until a system that decides later is asked again."""
     return hub.schedule.poll[min(_polls(delivery), len(hub.schedule.poll) - 1)]
-
-
-def _wants_receipt(hub: Hub, transfer: StoredTransfer) -> bool:
-    exchange = hub.catalogue.get(transfer.exchange)
-    return bool(exchange and exchange.wants_receipt)

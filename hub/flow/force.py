@@ -53,5 +53,4 @@ def now_in_force(hub: Hub, unit: Unit, delivery: StoredDelivery, record: Mapping
         effective_on=day,
         by=by,
     )
-    exchange = hub.catalogue.get(transfer.exchange)
-    unit.refresh_status(transfer.id, bool(exchange and exchange.wants_receipt))
+    unit.refresh_status(transfer.id, hub.catalogue.wants_receipt(transfer.exchange))

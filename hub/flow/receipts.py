@@ -68,7 +68,7 @@ def give(hub: Hub, agency: str, delivery_id: str, body: Mapping[str, Any]) -> di
                 given_by=agency,
                 signature=body.get("signature"),
             )
-            unit.refresh_status(transfer.id, _wants_receipt(hub, transfer))
+            unit.refresh_status(transfer.id, hub.catalogue.wants_receipt(transfer.exchange))
             crashpoints.reach("receipt.before-commit")
         elif (given.outcome, given.reason) != (outcome, reason):
             raise Conflict(
@@ -236,8 +236,3 @@ def _send_back(
         waiting=state is DeliveryState.WAITING,
         answers=transfer.id,
     )
-
-
-def _wants_receipt(hub: Hub, transfer: StoredTransfer) -> bool:
-    exchange = hub.catalogue.get(transfer.exchange)
-    return bool(exchange and exchange.wants_receipt)

@@ -109,8 +109,7 @@ def _send_again(
             before=delivery.state.value,
         )
     if not dry_run:
-        exchange = hub.catalogue.get(transfer.exchange)
-        unit.refresh_status(transfer.id, bool(exchange and exchange.wants_receipt))
+        unit.refresh_status(transfer.id, hub.catalogue.wants_receipt(transfer.exchange))
     return plan
 
 
