@@ -5,31 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from hub.domain.faults import HubError
-from hub.findings import ConfigErrors, Finding
-from hub.settings import BadSetting, load
-
-LANGUAGE = click.option(
-    "--lang", type=click.Choice(["zh", "en"]), default="zh", envvar="HUB_LANG", help="language of what is printed"
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
-
-
-#: Given for a secret: read it from standard input instead.
-STDIN = "-"
-
-
-class CommandFailed(click.ClickException):
-    """Told on standard error; exit code 1."""
+from hub.commands.mapping import mapping
+from hub.commands.telling import JSON, LANGUAGE, STDIN, CommandFailed, line_of, open_hub, print_json, print_table, told
+from hub.settings import load
 
 
 def main() -> None:
@@ -42,55 +25,12 @@ def cli() -> None:
     """Santong (三通): hub between courts, prisons, police, judicial bureaus and townships."""
 
 
-def _told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors that are somebody's to mend are told in words, never as a traceback."""
-
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        language = kwargs.get("lang", "zh")
-        try:
-            return command(*args, **kwargs)
-        except BadSetting as error:
-            raise CommandFailed(str(error)) from error
-        except ConfigErrors as error:
-            raise CommandFailed("\n".join(_line(found, language) for found in error.findings)) from error
-        except HubError as error:
-            raise CommandFailed(
-                "\n".join(f"{fault.pointer or fault.rule}: {fault.message(language)}" for fault in error.faults)
-            ) from error
-
-    return wrapped
-
-
-def _line(found: Finding, language: str) -> str:
-    return f"{found.file}:{found.line}: [{found.rule}] {found.message(language)}"
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
-
-
-def _hub() -> Any:
-    from hub.bootstrap import build  # loading the parts takes a moment; `--help` needs none of them
-
-    return build(load())
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
-
-
 # ------------------------------------------------------------------ serve, check, demo
 @cli.command()
 @click.option("--host", help="address to listen on (HUB_HOST)")
 @click.option("--port", type=int, help="port to listen on (HUB_PORT)")
 @LANGUAGE
-@_told
+@told
 def serve(host: str | None, port: int | None, lang: str) -> None:
     """Run the hub: its HTTP and SOAP addresses, its pages, and its workers."""
     from hub.serve import serve as run
@@ -103,7 +43,7 @@ def serve(host: str | None, port: int | None, lang: str) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @JSON
 @LANGUAGE
-@_told
+@told
 def check(folder: Path | None, as_json: bool, lang: str) -> None:
     """Check the configuration (FOLDER, or HUB_CONFIG_DIR): every mistake with its file and line. Exit code 1 if there is one."""
     from hub.bootstrap import check as find
@@ -111,10 +51,10 @@ def check(folder: Path | None, as_json: bool, lang: str) -> None:
     config_dir = folder.absolute() if folder else load().config_dir
     found = find(config_dir)
     if as_json:
-        _print_json({"folder": config_dir.name, "findings": [finding.as_dict() for finding in found]})
+        print_json({"folder": config_dir.name, "findings": [finding.as_dict() for finding in found]})
     elif found:
         for finding in found:
-            click.echo(_line(finding, lang))
+            click.echo(line_of(finding, lang))
         click.echo(f"{len(found)}处问题" if lang == "zh" else f"{len(found)} findings")
     else:
         click.echo("配置没有问题" if lang == "zh" else "the configuration is sound")
@@ -136,7 +76,7 @@ def check(folder: Path | None, as_json: bool, lang: str) -> None:
 @click.option("--pace", type=float, default=0.0, help="seconds to pause between the steps, for watching")
 @JSON
 @LANGUAGE
-@_told
+@told
 def demo(
     resume: bool, stay: bool, port: int, simulators: tuple[str, ...], pace: float, as_json: bool, lang: str
 ) -> None:
@@ -157,6 +97,9 @@ def demo(
     )
 
 
+cli.add_command(mapping)
+
+
 # ------------------------------------------------------------------ agencies
 @cli.group()
 def agency() -> None:
@@ -166,13 +109,13 @@ def agency() -> None:
 @agency.command("list")
 @JSON
 @LANGUAGE
-@_told
+@told
 def agency_list(as_json: bool, lang: str) -> None:
     """Every agency with how it is reached."""
-    hub = _hub()
+    hub = open_hub()
     found = [_agency(hub, a.id) for a in hub.agencies]
     if as_json:
-        _print_json({"items": found})
+        print_json({"items": found})
         return
     columns = (
         ["编号", "名称", "送达方式", "地址", "发来方言", "凭据"]
@@ -192,19 +135,19 @@ def agency_list(as_json: bool, lang: str) -> None:
                 ("有" if lang == "zh" else "yes") if entry["credential"] else "—",
             ]
         )
-    _table(columns, rows)
+    print_table(columns, rows)
 
 
 @agency.command("show")
 @click.argument("agency_id")
 @JSON
 @LANGUAGE
-@_told
+@told
 def agency_show(agency_id: str, as_json: bool, lang: str) -> None:
     """One agency: its file, its overrides (never its passwords), what can be carried to it."""
-    found = _agency(_hub(), agency_id)
+    found = _agency(open_hub(), agency_id)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for key, value in found.items():
             if key != "reach":
@@ -226,14 +169,14 @@ def agency_show(agency_id: str, as_json: bool, lang: str) -> None:
 )
 @JSON
 @LANGUAGE
-@_told
+@told
 def agency_set(
     agency_id: str, url: str | None, user: str | None, password: str | None, as_json: bool, lang: str
 ) -> None:
     """Override an agency's address and credentials. A running hub uses them from its next call on."""
     from hub.configuration import TRANSPORT_URL
 
-    hub = _hub()
+    hub = open_hub()
     _known(hub, agency_id)
     if url is None and user is None and password is None:
         raise click.UsageError("nothing to set: give --url, --user or --password")
@@ -244,7 +187,7 @@ def agency_set(
     with hub.store.begin() as unit:
         unit.set_override(agency_id, url, user, hub.seal.seal(password) if password else None)
     if as_json:
-        _print_json(_agency(hub, agency_id))
+        print_json(_agency(hub, agency_id))
     else:
         click.echo(f"已更新{hub.agency_name(agency_id)}" if lang == "zh" else f"{agency_id} is changed")
 
@@ -255,16 +198,16 @@ def agency_set(
 @click.option("--soap-password", help="password that its SOAP envelope carries (default: made up)")
 @JSON
 @LANGUAGE
-@_told
+@told
 def agency_credential(
     agency_id: str, soap_user: str | None, soap_password: str | None, as_json: bool, lang: str
 ) -> None:
     """Issue what an agency uses to call the hub; what it had before ends. Shown this once."""
     from hub.identity.credentials import issue
 
-    issued = issue(_hub(), agency_id, soap_user, soap_password)
+    issued = issue(open_hub(), agency_id, soap_user, soap_password)
     if as_json:
-        _print_json(issued)
+        print_json(issued)
     else:
         for key, value in issued.items():
             click.echo(f"{key}: {value}")
@@ -324,7 +267,7 @@ def transfer() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=50)
 @JSON
 @LANGUAGE
-@_told
+@told
 def transfer_list(
     case: str | None,
     person: str | None,
@@ -340,13 +283,13 @@ def transfer_list(
     from hub import words
     from hub.store import queries
 
-    hub = _hub()
+    hub = open_hub()
     if refused:
         items = queries.refusals(hub, limit, agency)
         if as_json:
-            _print_json({"items": items})
+            print_json({"items": items})
         else:
-            _table(
+            print_table(
                 ["时间", "单位", "编号", "原因"] if lang == "zh" else ["at", "agency", "key", "why"],
                 [
                     [
@@ -362,7 +305,7 @@ def transfer_list(
     filters = {"case": case, "person": person, "exchange": exchange, "agency": agency, "state": state}
     found = queries.transfers(hub, None, {k: v for k, v in filters.items() if v}, limit)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     rows = []
     for item in found["items"]:
@@ -379,7 +322,7 @@ def transfer_list(
                 going,
             ]
         )
-    _table(
+    print_table(
         ["编号", "受理时间", "事项", "人员", "发送单位", "状态", "送达"]
         if lang == "zh"
         else ["id", "accepted", "exchange", "person", "sender", "status", "deliveries"],
@@ -391,17 +334,17 @@ def transfer_list(
 @click.argument("transfer_id")
 @JSON
 @LANGUAGE
-@_told
+@told
 def transfer_show(transfer_id: str, as_json: bool, lang: str) -> None:
     """One transfer: record, documents, deliveries, timeline."""
     from hub import words
     from hub.store import queries
 
-    hub = _hub()
+    hub = open_hub()
     found = queries.transfer(hub, None, transfer_id)
     events = queries.timeline(hub, None, transfer_id)["items"]
     if as_json:
-        _print_json({**found, "timeline": events})
+        print_json({**found, "timeline": events})
         return
     click.echo(f"{found['id']}  {found['exchange']}  {found['label'] or ''}  {words.status(found['status'], lang)}")
     for event in events:
@@ -415,14 +358,14 @@ def transfer_show(transfer_id: str, as_json: bool, lang: str) -> None:
 @click.option("--dry-run", is_flag=True, help="say what would be sent, send nothing")
 @JSON
 @LANGUAGE
-@_told
+@told
 def transfer_redeliver(transfer_id: str, recipient: str | None, dry_run: bool, as_json: bool, lang: str) -> None:
     """Send again what is parked or of unknown outcome, or route again what was parked at the door."""
     from hub.flow.redelivery import redeliver
 
-    plan = redeliver(_hub(), None, transfer_id, {"recipient": recipient, "dry_run": dry_run})
+    plan = redeliver(open_hub(), None, transfer_id, {"recipient": recipient, "dry_run": dry_run})
     if as_json:
-        _print_json(plan)
+        print_json(plan)
         return
     for entry in plan["deliveries"]:
         done = (

@@ -1,0 +1,1 @@
+"""Commands of `hub`, a file a group; `hub.cli` gathers them."""
