@@ -18,11 +18,26 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from hub.domain.agencies import AGENCY_ID, LEVEL_DIGITS, Agencies, Agency, Reach
-from hub.domain.exchanges import Catalogue, ClockRule, Copy, Exchange, Moves, Opens, PlaceSource, Role
+from hub.domain.exchanges import (
+    Catalogue,
+    ClockRule,
+    Copy,
+    Exchange,
+    Moves,
+    Opens,
+    PlaceSource,
+    Role,
+    RuleSet,
+    TermEvent,
+)
 from hub.domain.responsibility import STRENGTHS
 from hub.findings import ConfigErrors, Finding, LinedDict, read_yaml
 
 CLOCK_UNITS = ("day", "workday", "hour", "month")
+#: What the files under `workflow/` may hold.
+SECTIONS = ("exchanges", "kinds", "places", "roles", "phases", "rules", "events")
+#: How the hub learns of an event that a term runs from or to.
+SEEN = ("accepted", "delivered", "receipt", "reply", "record")
 TRANSPORT_URL = re.compile(r"^https?://[^\s/]+(/\S*)?$")
 
 
@@ -109,6 +124,26 @@ class RoleSchema(_Strict):
     kind = fields.Str()
     place = fields.Str()
     candidates = fields.List(fields.Str(), load_default=list)
+
+
+class PhaseSchema(_Strict):
+    zh = fields.Str(required=True)
+    en = fields.Str(required=True)
+
+
+class RuleSetSchema(_Strict):
+    zh = fields.Str(required=True)
+    en = fields.Str(required=True)
+    short = _PairField(required=True)
+    begins = fields.Date(data_key="from")
+    ends = fields.Date(data_key="until")
+
+
+class TermEventSchema(_Strict):
+    zh = fields.Str(required=True)
+    en = fields.Str(required=True)
+    seen = fields.Str(validate=validate.OneOf(SEEN))
+    paths = fields.List(fields.Str(), load_default=list)
 
 
 class ReachSchema(_Strict):
@@ -238,16 +273,29 @@ class _Reader:
         supervisors: list[str] = []
         roles: dict[str, Role] = {}
         places: dict[str, PlaceSource] = {}
+        phases: dict[str, tuple[str, str]] = {}
+        rules: dict[str, RuleSet] = {}
+        events: dict[str, TermEvent] = {}
         for path, shown, found in self._files("workflow"):
             for section in found:
-                if section not in ("exchanges", "kinds", "places", "roles"):
+                if section not in SECTIONS:
                     self._say(
                         shown,
                         found.line_of(section),
                         "workflow.section",
-                        f"未知的部分“{section}”，应为exchanges、kinds、places、roles之一",
-                        f"unknown section {section!r}; exchanges, kinds, places and roles are known",
+                        f"未知的部分“{section}”，应为{'、'.join(SECTIONS)}之一",
+                        f"unknown section {section!r}; known are {', '.join(SECTIONS)}",
                     )
+            for name, entry in self._entries(found, "phases", shown):
+                if (phase := self._shape(PhaseSchema(), entry, shown, "workflow.phase")) is not None:
+                    phases[name] = (phase["zh"], phase["en"])
+            for name, entry in self._entries(found, "rules", shown):
+                if (ruled := self._shape(RuleSetSchema(), entry, shown, "workflow.rules")) is not None:
+                    short = (ruled["short"][0], ruled["short"][1])
+                    rules[name] = RuleSet(name, ruled["zh"], ruled["en"], short, ruled.get("begins"), ruled.get("ends"))
+            for name, entry in self._entries(found, "events", shown):
+                if (event := self._shape(TermEventSchema(), entry, shown, "workflow.event")) is not None:
+                    events[name] = TermEvent(name, event["zh"], event["en"], event.get("seen"), tuple(event["paths"]))
             for name, entry in self._entries(found, "kinds", shown):
                 if (kind := self._shape(KindSchema(), entry, shown, "workflow.kind")) is not None:
                     kinds[name], levels[name] = (kind["zh"], kind["en"]), kind["level"]
@@ -273,7 +321,7 @@ class _Reader:
                 if loaded is not None:
                     exchanges[name] = _exchange(name, path.stem, loaded, f"{shown}:{entry.line}")
                     self._exchange_lines[name] = (shown, entry)
-        return Catalogue(exchanges, roles, places, levels, kinds, tuple(supervisors))
+        return Catalogue(exchanges, roles, places, levels, kinds, tuple(supervisors), phases, rules, events)
 
     def _entries(self, found: LinedDict, section: str, shown: str) -> Iterator[tuple[str, LinedDict]]:
         entries = found.get(section)
@@ -350,6 +398,21 @@ class _Reader:
                                 f"未知的地点“{place}”",
                                 f"unknown place {place!r}",
                             )
+            for n, clock in enumerate(exchange.clocks):
+                written: list[tuple[str, str | None, Mapping[str, Any]]] = [
+                    ("rules", clock.rules, catalogue.rules),
+                    ("start", clock.start, catalogue.events),
+                    ("stop", clock.stop, catalogue.events),
+                ]
+                for key, named, known in written:
+                    if named is not None and named not in known:
+                        self._say(
+                            shown,
+                            entry.line_of("clocks", n, key),
+                            f"clock.{key}",
+                            f"未知的“{named}”，已定义的有：{'、'.join(known)}",
+                            f"unknown {named!r}; defined are: {', '.join(known)}",
+                        )
             if exchange.reply and exchange.reply not in catalogue.exchanges:
                 self._say(
                     shown,
@@ -374,10 +437,10 @@ class _Reader:
             for path, where in named:
                 if not has_place(name, path):
                     self._no_place(shown, entry.line_of(*where), path, f"“{name}”的记录", f"a record of {name}")
-        for section, words in (("places", catalogue.places), ("roles", catalogue.roles)):
+        for section, words in (("places", catalogue.places), ("roles", catalogue.roles), ("events", catalogue.events)):
             for name in words:
                 shown, entry = self._word_lines[section, name]
-                key = "paths" if section == "places" else "candidates"
+                key = "candidates" if section == "roles" else "paths"
                 for n, path in enumerate(entry.get(key, ())):
                     if "." in path and not any(has_place(exchange, path) for exchange in catalogue.exchanges):
                         self._no_place(shown, entry.line_of(key, n), path, "任何记录", "any record")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 
@@ -58,6 +59,40 @@ class ClockRule:
     rules: str | None = None
     checked: str | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A body of rules that terms come from, with the days on which it is in force (`begins` and `ends` included).
+
+    `short` is its name on the chart, (Chinese, English).
+    """
+
+    id: str
+    zh: str
+    en: str
+    short: tuple[str, str]
+    begins: date | None = None
+    ends: date | None = None
+
+    def in_force(self, day: date) -> bool:
+        return (self.begins is None or self.begins <= day) and (self.ends is None or day <= self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class TermEvent:
+    """What a word under a clock's `start` or `stop` means, and how the hub learns when it happened.
+
+    `seen` is `accepted` (the hub took the transfer), `delivered` (the main recipient has it), `receipt` (the main
+    recipient's receipt), `reply` (the transfer that answers it), `record` (the first of `paths` that is filled), or None
+    for what the hub does not see.
+    """
+
+    id: str
+    zh: str
+    en: str
+    seen: str | None = None
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +170,10 @@ class Catalogue:
     kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     #: which kinds supervise: they may see transfers about persons of their county (procuratorate)
     supervisors: tuple[str, ...] = ()
+    #: the steps of the law in their order: id → (Chinese, English)
+    phases: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    rules: Mapping[str, RuleSet] = field(default_factory=dict)
+    events: Mapping[str, TermEvent] = field(default_factory=dict)
 
     def get(self, exchange: str) -> Exchange | None:
         return self.exchanges.get(exchange)

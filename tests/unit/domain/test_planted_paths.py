@@ -19,6 +19,7 @@ from hub.settings import ROOT
         ("workflow/admission.yaml", "carries: [person, case, correction]", "carries: [person, case, corrections]"),
         ("workflow/roles.yaml", "paths: [correction.execution_place]", "paths: [correction.place]"),
         ("workflow/roles.yaml", "case.deciding_agency", "case.decided_by"),
+        ("workflow/terms.yaml", "paths: [case.effective_on]", "paths: [case.in_force_on]"),
     ],
 )
 def test_a_path_that_no_record_has_is_found_where_it_stands(tmp_path: Path, file: str, right: str, wrong: str) -> None:
