@@ -34,6 +34,7 @@ from hub.ports import (
     ConfigError,
     Endpoint,
     Incoming,
+    Kept,
     Outcome,
     OutcomeKind,
     Parcel,
@@ -352,11 +353,38 @@ class SoapService:
             raise ProtocolFault(faults, version=message.version, status=_status(message.version, "Client"))
         parts = _parts_of(operation, content, message) if operation.style == "rpc" else {}
         user, password, digest = self._credentials(operation, message, parts)
-        if self._options.record.carried == "part":
-            payload = envelope.without_declaration(parts.pop(self._options.record.part)).encode()
-        else:
-            payload = etree.tostring(content, encoding="unicode", with_tail=False).encode()
+        payload = self._record(content, parts)
         return Incoming(self.agency, operation.name, payload, parts, user, password, message.version, digest)
+
+    def reopen(self, body: bytes, media_type: str) -> Kept:
+        """The record of a request that was received before. Raises `ProtocolFault` for what is none of this contract now."""
+        try:
+            message = envelope.read(envelope.parse(envelope.decode(body, _content_type(media_type).get("charset"))))
+        except Malformed as problem:
+            raise ProtocolFault(problem.faults, version=next(iter(self._ports))) from problem
+        except envelope.NoEnvelope as problem:
+            _refuse(
+                next(iter(self._ports)),
+                "soap.envelope",
+                "根元素应为SOAP 1.1或1.2的Envelope，其中应有Body",
+                "the root must be an Envelope of SOAP 1.1 or 1.2 with a Body",
+                value=str(problem),
+            )
+        operation, content = self._operation(
+            self._ports.get(message.version) or next(iter(self._ports.values())), message
+        )
+        parts = _parts_of(operation, content, message) if operation.style == "rpc" else {}
+        payload = self._record(content, parts)
+        if self._options.credentials.style == "parts":
+            for name in (self._options.credentials.user, self._options.credentials.password):
+                parts.pop(name, None)
+        return Kept(operation.name, parts, payload)
+
+    def _record(self, content: etree._Element, parts: dict[str, str]) -> bytes:
+        """The record as XML bytes, taken out of `parts` where the contract carries it in one of them."""
+        if self._options.record.carried == "part":
+            return envelope.without_declaration(parts.pop(self._options.record.part)).encode()
+        return etree.tostring(content, encoding="unicode", with_tail=False).encode()
 
     def _validate(self, content: etree._Element) -> list[Fault]:
         faults = self._contract.validate(content)

@@ -23,6 +23,7 @@ from hub.messaging.embedded import EmbeddedBroker
 from hub.ports import Broker, Clock, Connector, Endpoint, Seal, SoapService, Store
 from hub.settings import Settings
 from hub.store.database import Database
+from hub.store.history import History
 from hub.store.store import Documents, SharedSessions
 from hub.store.store import Store as DatabaseStore
 from hub.translation import codelists
@@ -53,6 +54,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         clock=clock,
         ids=ids,
         store=store,
+        history=History(database),
         broker=broker or _broker(settings),
         documents=Documents(settings.data_dir / "documents"),
         sessions=SharedSessions(store),
@@ -64,6 +66,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         connectors=LoadedConnectors(settings.config_dir, store, seal),
         schedule=schedule,
         validate_record=lambda exchange, record: validators[exchange](record) or codes(record),
+        check_shape=lambda exchange, record: validators[exchange](record),
         database=database,
         random=random.random,
         token_key=token_key(settings.secrets_dir),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,8 @@ from hub.domain.faults import Fault, HubError
 from hub.domain.stored import (
     Credential,
     Override,
+    PassedMessage,
+    PassedRendition,
     Release,
     StoredDelivery,
     StoredDocument,
@@ -267,6 +269,15 @@ class Incoming:
     digest: PasswordDigest | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The record of a message that was received before, out of its envelope; see `Incoming`."""
+
+    operation: str | None
+    parts: Mapping[str, str]
+    payload: bytes
+
+
 class SoapService(Protocol):
     """The hub's side of a contract that a legacy sender calls, served on zeep's own types."""
 
@@ -275,6 +286,11 @@ class SoapService(Protocol):
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> Incoming:
         """Take a request apart. Raises `ProtocolFault` for what is no request of this contract."""
+
+    def reopen(self, body: bytes, media_type: str) -> Kept:
+        """The record of a request that was received and kept: headers, credentials and freshness were looked at then.
+
+        Raises `ProtocolFault` for what is no request of this contract."""
 
     def answer(self, incoming: Incoming, payload: bytes) -> Answer:
         """Wrap an answer record (XML, as the dialect's answer mapping wrote it) into a response of the same version."""
@@ -560,6 +576,29 @@ class Store(Protocol):
     def begin(self) -> AbstractContextManager[Unit]: ...
 
     def read(self) -> AbstractContextManager[Unit]: ...
+
+
+class History(Protocol):
+    """What really passed, to be looked at again: read in pages of short transactions, oldest first, nothing changed.
+
+    `since` and `until` are technical times (`since` included, `until` not); None leaves that side open. Both iterators
+    hold one page in memory, whatever the store holds.
+    """
+
+    def received(
+        self, dialect: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[PassedMessage]:
+        """Every message that came in a dialect, accepted or refused, with the transfers that were made of it."""
+
+    def written(
+        self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[PassedRendition]:
+        """Every rendition in a dialect; and what is parked for `recipients` because it could not be written for them."""
+
+    def size(
+        self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
+    ) -> int:
+        """How many messages and renditions the two would give."""
 
 
 class Seal(Protocol):

@@ -135,3 +135,51 @@ class Override:
     url: str | None
     user: str | None
     password_sealed: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedTransfer:
+    """One transfer that was made of a message, as it stands in the store. `ordinal` counts from 0 within the message."""
+
+    id: str
+    ordinal: int
+    exchange: str
+    record: Mapping[str, Any] = field(repr=False)
+    parked: bool
+    mapping: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassedMessage:
+    """A message as it came, with what was made of it. `raw` includes its envelope; `accepted` is False for a refused one."""
+
+    submission: str
+    agency: str
+    dialect: str
+    channel: str
+    operation: str | None
+    media_type: str
+    raw: bytes = field(repr=False)
+    accepted: bool
+    received_at: datetime
+    transfers: tuple[PassedTransfer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassedRendition:
+    """What one recipient was sent (`payload`), or should have been (None: it could not be written), and of which record."""
+
+    delivery: str
+    transfer: str
+    exchange: str
+    sender: str
+    recipient: str
+    dialect: str
+    record: Mapping[str, Any] = field(repr=False)
+    documents: tuple[StoredDocument, ...]
+    message_id: str
+    mapping: str | None
+    payload: bytes | None = field(repr=False)
+    media_type: str | None
+    facts: Mapping[str, str]
+    sent_at: datetime

@@ -10,7 +10,19 @@ from typing import Any, Protocol
 from hub.domain.agencies import Agencies, Agency, Reach
 from hub.domain.exchanges import Catalogue
 from hub.domain.faults import Fault
-from hub.ports import Broker, Clock, Connector, DocumentStore, Endpoint, Ids, Seal, Sessions, SoapService, Store
+from hub.ports import (
+    Broker,
+    Clock,
+    Connector,
+    DocumentStore,
+    Endpoint,
+    History,
+    Ids,
+    Seal,
+    Sessions,
+    SoapService,
+    Store,
+)
 from hub.settings import Settings
 from hub.translation import Book
 
@@ -51,6 +63,7 @@ class Hub:
     clock: Clock
     ids: Ids
     store: Store
+    history: History
     broker: Broker
     documents: DocumentStore
     sessions: Sessions
@@ -61,8 +74,10 @@ class Hub:
     dialects: Book
     connectors: Connectors
     schedule: Schedule
-    #: checks a canonical record against its exchange's schema; pointers are relative to the record
+    #: checks a canonical record against its exchange's schema and its codes; pointers are relative to the record
     validate_record: Callable[[str, Mapping[str, Any]], list[Fault]]
+    #: the same against the schema alone: the codes are checked by the lists of a draft
+    check_shape: Callable[[str, Mapping[str, Any]], list[Fault]]
     #: read-only queries for API, console and CLI need the database itself
     database: Any
     random: Callable[[], float]

@@ -361,3 +361,23 @@ upload_progress = Table(
     Column("upload", Text, nullable=False),
     Column("received", BigInteger, nullable=False),
 )
+
+# A draft of a dialect over what really passed, beside the dialect in force: how far it is, and what it has found.
+replay_run = Table(
+    "replay_run",
+    metadata,
+    _id(),
+    Column("dialect", String(64), nullable=False),
+    Column("active", Text, nullable=False),  # which release was in force
+    Column("draft", Text, nullable=False),
+    Column("draft_hash", String(64), nullable=False),
+    Column("asked", Json, nullable=False),  # exchange, since, until, share
+    Column("state", String(16), nullable=False),  # running, done, stopped, failed
+    Column("report", Json, nullable=False),
+    Column("trouble", Text),
+    Column("started_by", Text, nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+)
+Index("ix_replay_run_dialect", replay_run.c.dialect, replay_run.c.id)
