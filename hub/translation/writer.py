@@ -99,6 +99,8 @@ class Writer:
 
     def __init__(self, mapping: RecordMapping, root: Element | None, lists: Mapping[str, CodeList], say: Say) -> None:
         self.mapping, self.lists, self._say, self.used = mapping, lists, say, set[str]()
+        #: what the contract says of the record's root element, where there is a contract
+        self.contract = root
         self.resolve = Resolver(say)
         steps = path_of(mapping.record)
         self._spaces: dict[str, str] = {}
