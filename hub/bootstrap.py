@@ -16,6 +16,7 @@ from hub.api.bundle import record_schema, record_validator
 from hub.clock import SystemClock
 from hub.domain.agencies import Agency, Reach
 from hub.findings import ConfigErrors, Finding, read_yaml
+from hub.flow.drift import Drift
 from hub.flow.parts import Hub, Schedule
 from hub.identity.seal import FernetSeal, sealing_key, token_key
 from hub.ids import UlidIds
@@ -23,6 +24,7 @@ from hub.messaging.embedded import EmbeddedBroker
 from hub.ports import Broker, Clock, Connector, Endpoint, Seal, SoapService, Store
 from hub.settings import Settings
 from hub.store.database import Database
+from hub.store.drift import DriftBook
 from hub.store.history import History
 from hub.store.store import Documents, SharedSessions
 from hub.store.store import Store as DatabaseStore
@@ -55,6 +57,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         ids=ids,
         store=store,
         history=History(database),
+        drift=Drift(DriftBook(database, ids), clock),
         broker=broker or _broker(settings),
         documents=Documents(settings.data_dir / "documents"),
         sessions=SharedSessions(store),

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from hub.commands import mapping_drift as _mapping_drift  # noqa: F401
 from hub.commands import mapping_replay as _mapping_replay  # noqa: F401 - adds its commands to `mapping`
 from hub.commands.mapping import mapping
 from hub.commands.telling import JSON, LANGUAGE, STDIN, CommandFailed, line_of, open_hub, print_json, print_table, told

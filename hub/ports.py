@@ -28,6 +28,7 @@ from hub.domain.stored import (
     StoredRendition,
     StoredSubmission,
     StoredTransfer,
+    Strange,
 )
 from hub.domain.transfers import DeliveryState
 
@@ -599,6 +600,13 @@ class History(Protocol):
         self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
     ) -> int:
         """How many messages and renditions the two would give."""
+
+
+class DriftBook(Protocol):
+    """Where it is kept what agencies began to send that no mapping knows."""
+
+    def note(self, strange: Strange, times: int, sample: Mapping[str, Any], now: datetime) -> bool:
+        """Count it, with a sample of it. True when it was never seen before."""
 
 
 class Seal(Protocol):

@@ -183,3 +183,16 @@ class PassedRendition:
     media_type: str | None
     facts: Mapping[str, str]
     sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """Something in an agency's messages that its dialect's mapping does not know: a `field` that no line names, or a `code`
+    that a line could not read. `place` is the foreign place without indices, `value` the code ("" for a field)."""
+
+    agency: str
+    dialect: str
+    exchange: str
+    kind: str
+    place: str
+    value: str

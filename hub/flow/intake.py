@@ -19,6 +19,7 @@ from hub.domain.routing import Resolver, Routing
 from hub.domain.stored import StoredDocument, StoredSubmission, StoredTransfer
 from hub.domain.transfers import DeliveryState
 from hub.flow import crashpoints
+from hub.flow.drift import Looked
 from hub.flow.force import NOT_IN_FORCE, effective_on, now_in_force
 from hub.flow.ledger import settle_opening, settle_recorded
 from hub.flow.parts import Hub
@@ -338,7 +339,7 @@ def receive_message(hub: Hub, arrival: Arrival, message: Message) -> dict[str, A
     try:
         pieces = _pieces_of(hub, arrival.agency, hub.dialects[arrival.dialect or ""], message)
     except HubError as error:
-        keep_refusal(hub, arrival, error.faults)
+        keep_refusal(hub, arrival, error.faults, message.exchange)
         raise
     return _keep_once(hub, arrival, pieces, _dialect_answer)
 
@@ -491,6 +492,16 @@ def _keep(hub: Hub, arrival: Arrival, pieces: Sequence[Piece], answer: Any) -> d
         crashpoints.reach("intake.before-commit")
     crashpoints.reach("intake.after-commit")
     hub.wake.set()
+    if arrival.dialect:
+        hub.drift.look(
+            arrival.agency,
+            hub.dialects[arrival.dialect],
+            submission,
+            [
+                Looked(piece.exchange.id, piece.record.get("unmapped") or {}, piece.faults, transfer.id)
+                for piece, transfer in zip(pieces, kept, strict=True)
+            ],
+        )
     return answered
 
 
@@ -657,7 +668,7 @@ def _add_submission(unit: Unit, arrival: Arrival, key: str | None, status: str, 
     )
 
 
-def keep_refusal(hub: Hub, arrival: Arrival, faults: Sequence[Fault]) -> str:
+def keep_refusal(hub: Hub, arrival: Arrival, faults: Sequence[Fault], exchange: str | None = None) -> str:
     """What was refused is kept too, with why: nothing that came in is lost, and the key stays free for a correction."""
     with hub.store.begin() as unit:
         submission = _add_submission(unit, arrival, None, "refused", faults)
@@ -669,6 +680,8 @@ def keep_refusal(hub: Hub, arrival: Arrival, faults: Sequence[Fault]) -> str:
             channel=arrival.channel,
             faults=[fault.as_dict() for fault in faults],
         )
+    if arrival.dialect and exchange:
+        hub.drift.look(arrival.agency, hub.dialects[arrival.dialect], submission, [Looked(exchange, {}, tuple(faults))])
     return submission
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from hub.domain.agencies import Agencies, Agency, Reach
 from hub.domain.exchanges import Catalogue
 from hub.domain.faults import Fault
+from hub.flow.drift import Drift
 from hub.ports import (
     Broker,
     Clock,
@@ -64,6 +65,7 @@ class Hub:
     ids: Ids
     store: Store
     history: History
+    drift: Drift
     broker: Broker
     documents: DocumentStore
     sessions: Sessions

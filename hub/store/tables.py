@@ -381,3 +381,24 @@ replay_run = Table(
     Column("finished_at", Utc),
 )
 Index("ix_replay_run_dialect", replay_run.c.dialect, replay_run.c.id)
+
+# What an agency began to send that its dialect's mapping does not know: told to the administrator once, with samples.
+drift = Table(
+    "drift",
+    metadata,
+    _id(),
+    Column("agency", String(64), nullable=False),
+    Column("dialect", String(64), nullable=False),
+    Column("exchange", String(80), nullable=False),
+    Column("kind", String(8), nullable=False),  # field, code
+    Column("place", Text, nullable=False),
+    Column("value", Text, nullable=False),  # of a code; a field has none
+    Column("times", BigInteger, nullable=False),
+    Column("samples", Json, nullable=False),
+    Column("first_seen", Utc, nullable=False),
+    Column("last_seen", Utc, nullable=False),
+    Column("noted_by", Text),
+    Column("noted_at", Utc),
+    Column("note", Text),
+    UniqueConstraint("agency", "dialect", "exchange", "kind", "place", "value", name="uq_drift"),
+)

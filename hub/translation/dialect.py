@@ -14,6 +14,7 @@ from hub.domain.values import NotValid
 from hub.translation.codecs import SHANGHAI
 from hub.translation.codelists import CodeList
 from hub.translation.foreign import Node, fingerprint, malformed, parse
+from hub.translation.mapping import coded_places
 from hub.translation.reader import Blob, Locate, Reader, nowhere
 from hub.translation.writer import Writer
 
@@ -165,6 +166,17 @@ class Dialect:
 
     def can_write(self, exchange: str) -> bool:
         return exchange in self.declared_writes
+
+    def coded_places(self, exchange: str) -> frozenset[str]:
+        """The foreign places, from below the record on, of which a line reads a code."""
+        reader = self.readers.get(exchange)
+        return coded_places(reader.mapping) if reader is not None else frozenset()
+
+    def below_record(self, exchange: str, xpath: str) -> str:
+        """A place of a fault, which begins at the root, as one that begins below the record."""
+        reader = self.readers.get(exchange)
+        record = f"/{reader.mapping.record.strip('/')}/" if reader is not None else "/"
+        return xpath.removeprefix(record).lstrip("/")
 
     def version(self, exchange: str) -> str:
         """`dialect/exchange@version+hash` of the mapping, its dialect and its code lists."""

@@ -446,3 +446,23 @@ def walk(section: Section) -> Iterator[Line]:
         yield line
         if line.section:
             yield from walk(line.section)
+
+
+def coded_places(mapping: RecordMapping) -> frozenset[str]:
+    """The foreign places, from below the record on, of which a line reads a code."""
+    found = set(_coded(mapping.section, ""))
+    if mapping.split is not None:
+        found |= set(_coded(mapping.split, f"{(mapping.split.each or '').strip('/')}/"))
+    return frozenset(found)
+
+
+def _coded(section: Section, above: str) -> Iterator[str]:
+    for line in section.lines:
+        if line.direction == "out":
+            continue
+        if line.section is not None:
+            each = str(line.clauses[0].get("at") or line.clauses[0].get("each")).strip("/")
+            yield from _coded(line.section, f"{above}{each}/")
+        for clause in line.clauses:
+            if "codes" in clause.keys and "at" in clause.keys:
+                yield f"{above}{str(clause.get('at')).strip('/')}"
