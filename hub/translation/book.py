@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from hub.translation import codelists
 from hub.translation.codelists import CodeList
 from hub.translation.dialect import Dialect, Hint, Receives
 from hub.translation.foreign import path_of
+from hub.translation.formats.csv import Csv
+from hub.translation.formats.fixed import Fixed
+from hub.translation.formats.form import ROOT, Format
+from hub.translation.formats.options import format_of
+from hub.translation.formats.xml import Xml
+from hub.translation.json_schema import JsonContract
 from hub.translation.mapping import Files, RecordMapping
 from hub.translation.reader import Reader, Resolver
 from hub.translation.schema import Element, Wsdl
@@ -25,7 +32,15 @@ DIALECT_KEYS = (
     "dialect",
     "zh",
     "en",
+    "format",
+    "encoding",
     "wsdl",
+    "namespaces",
+    "nested",
+    "declaration",
+    "schema",
+    "csv",
+    "fixed",
     "receives",
     "writes",
     "policy",
@@ -123,6 +138,17 @@ def _agencies_fit(dialect: Dialect, agencies: Agencies) -> Iterator[Finding]:
                     )
 
 
+def _open_up(wsdl: Wsdl, place: tuple[str, ...]) -> None:
+    """Below a place whose text is a record of its own the WSDL has nothing to say."""
+    for sides in wsdl.operations.values():
+        for root in sides:
+            here = root if root is not None and root.name == place[0] else None
+            for step in place[1:]:
+                here = here.child(step) if here is not None else None
+            if here is not None:
+                here.open_up()
+
+
 class _Loader:
     """Loads one dialect. A mistake in one file hides none in another."""
 
@@ -131,6 +157,8 @@ class _Loader:
         self.files = Files(folder, shown)
         self.say = self.files.say
         self.wsdl: Wsdl | None = None
+        self.form: Format = Xml()
+        self.schemas_read: dict[str, JsonContract | None] = {}
         self.file = f"{shown}/dialect.yaml"
 
     def load(self) -> Dialect | None:
@@ -140,7 +168,8 @@ class _Loader:
         found = self.files.read("dialect")
         if found is not None:
             self._keys(found, DIALECT_KEYS, self.file, "dialect.key")
-            self.wsdl = self._contract(found)
+            self.form = format_of(found, partial(self.say, self.file))
+            self.wsdl = self._contract(found) if isinstance(self.form, Xml) else None
         readers: dict[str, Reader] = {}
         writers: dict[str, Writer] = {}
         mappings: dict[str, RecordMapping] = {}
@@ -153,9 +182,9 @@ class _Loader:
             mappings[path.stem] = mapping
             root = self._root(mapping, answer=False)
             if mapping.direction in ("both", "in"):
-                readers[path.stem] = Reader(mapping, root, self.lists, self.say)
+                readers[path.stem] = Reader(mapping, root, self.lists, self.say, self.form)
             if mapping.direction in ("both", "out"):
-                writers[path.stem] = Writer(mapping, root, self.lists, self.say)
+                writers[path.stem] = Writer(mapping, root, self.lists, self.say, self.form)
             places_exist(mapping, self.schemas.get(path.stem), self.say)
             if mapping.direction in ("both", "in"):
                 covers_required(mapping, self.schemas.get(path.stem), self.say)
@@ -178,7 +207,7 @@ class _Loader:
     # ------------------------------------------------------------ contract
     def _contract(self, found: LinedDict) -> Wsdl | None:
         named = found.get("wsdl")
-        if named == "none":
+        if named == "none" or (named is None and self._says_more(found)):
             return None
         if not isinstance(named, str) or not (self.folder / named).is_file():
             self.say(
@@ -190,7 +219,11 @@ class _Loader:
             )
             return None
         try:
-            return Wsdl(self.folder / named)
+            assert isinstance(self.form, Xml)
+            wsdl = Wsdl(self.folder / named, {uri: prefix for prefix, uri in self.form.prefixes.items()})
+            for place in self.form.nested:
+                _open_up(wsdl, place)
+            return wsdl
         except (etree.XMLSyntaxError, OSError) as error:
             self.say(
                 f"{self.shown}/{named}",
@@ -201,8 +234,63 @@ class _Loader:
             )
             return None
 
+    @staticmethod
+    def _says_more(found: LinedDict) -> bool:
+        """A dialect that says itself what its XML is needs no word about a WSDL."""
+        return any(key in found for key in ("format", "namespaces", "nested"))
+
+    def _layout(self, mapping: RecordMapping) -> Element | None:
+        """The root of a record in a format without WSDL, as its schema or layout has it."""
+        steps = path_of(mapping.record)
+        if not steps or steps[0] != ROOT:
+            self.say(
+                mapping.file,
+                mapping.line,
+                "mapping.record",
+                f"{self.form.name}记录的根写作“{ROOT}”，如record: {ROOT}",
+                f"the root of a {self.form.name} record is {ROOT!r}, such as record: {ROOT}",
+            )
+        if isinstance(self.form, Csv | Fixed):
+            return self.form.root()
+        said = self.files.read("dialect")
+        named = mapping.schema or (said.get("schema") if said is not None else None)
+        if not isinstance(named, str):
+            return None
+        if named not in self.schemas_read:
+            self.schemas_read[named] = self._json_contract(named, mapping)
+        contract = self.schemas_read[named]
+        try:
+            return contract.root() if contract else None
+        except (ValueError, OSError) as error:
+            self._bad_schema(named, mapping, str(error))
+            return None
+
+    def _json_contract(self, named: str, mapping: RecordMapping) -> JsonContract | None:
+        name, _, pointer = named.partition("#")
+        try:
+            return JsonContract(self.folder / name, pointer)
+        except (ValueError, OSError) as error:
+            self._bad_schema(named, mapping, str(error))
+            return None
+
+    def _bad_schema(self, named: str, mapping: RecordMapping, why: str) -> None:
+        found = self.files.read("dialect")
+        own = mapping.schema is not None or found is None
+        file, line = (
+            self._said(mapping.exchange, "schema") if own else (self.file, found.line_of("schema") if found else 1)
+        )
+        self.say(
+            file,
+            line,
+            "schema.unusable",
+            f"JSON Schema“{named}”无法使用：{why}",
+            f"the JSON Schema {named!r} cannot be used: {why}",
+        )
+
     def _root(self, mapping: RecordMapping, answer: bool) -> Element | None:
         """The element that a mapping's record begins with, by its operation; None where the contract has no schema for it."""
+        if not isinstance(self.form, Xml):
+            return None if answer else self._layout(mapping)
         if self.wsdl is None or mapping.operation is None:
             if self.wsdl is not None and mapping.operation is None:
                 self.say(
@@ -273,6 +361,7 @@ class _Loader:
                 "out",
                 entry["record"],
                 operation,
+                None,
                 {},
                 (),
                 None,
@@ -283,7 +372,7 @@ class _Loader:
                 file,
                 found.line_of(operation) if found else 1,
             )
-            writers[operation] = Writer(mapping, self._root(mapping, answer=True), self.lists, self.say)
+            writers[operation] = Writer(mapping, self._root(mapping, answer=True), self.lists, self.say, self.form)
         return writers
 
     # ------------------------------------------------------------ the dialect's own file
@@ -343,6 +432,7 @@ class _Loader:
             hint=self._hint(found),
             own_sender=bool(found.get("own_sender", False)),
             facts=facts,
+            form=self.form,
         )
 
     def _receives(
@@ -378,7 +468,8 @@ class _Loader:
                 f"{operation!r} needs record, key and exchange",
             )
             return None
-        if operation not in answers:
+        if operation not in answers and self.wsdl is not None:
+            # only a WSDL has answers: over HTTP alone the hub answers as its own contract says
             self.say(
                 self.file,
                 line,
@@ -403,8 +494,10 @@ class _Loader:
         ]
         if by:
             places.append(("/".join(by), entry.line_of("exchange", "by")))
+        if not isinstance(self.form, Xml):
+            root = self._receives_root(exchanges)
         for place, at in places:
-            Resolver(self.say).element(root, path_of(place), self.file, at, place)
+            Resolver(self.say, self.form).element(root, path_of(place), self.file, at, place)
         return Receives(
             operation,
             entry["record"],
@@ -415,6 +508,12 @@ class _Loader:
             tuple(path_of(place) for place in volatile),
             f"{self.file}:{line}",
         )
+
+    def _receives_root(self, exchanges: Mapping[str, str]) -> Element | None:
+        """What a message of a format without WSDL looks like: known beforehand where all of its exchanges look the same."""
+        mappings = [mapping for name in exchanges.values() if (mapping := self.files.mapping(name)) is not None]
+        same = len({mapping.schema for mapping in mappings}) == 1
+        return self._layout(mappings[0]) if same else None
 
     def _hint(self, found: LinedDict) -> Hint | None:
         hint = found.get("hint")

@@ -51,6 +51,8 @@ class Codec:
     decode: Decode | None
     encode: Encode | None
     kind: str = "text"
+    #: how what is written is written in JSON, where it is not a string
+    json: str | None = None
 
 
 class Unusable(Exception):
@@ -273,7 +275,7 @@ def _decode_money(text: str) -> str:
 
 
 def _number(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
-    return Codec(_decode_number, _encode_text)
+    return Codec(_decode_number, _encode_text, json="integer")
 
 
 def _money(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
@@ -303,7 +305,7 @@ def _boolean(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec
             raise NotValid("value.shape", "此处应为true或false", "true or false is wanted here")
         return back[value]
 
-    return Codec(read, write)
+    return Codec(read, write, json="boolean" if set(back.values()) == {"true", "false"} else None)
 
 
 # ---------------------------------------------------------------- codes, places, agencies, numbers that check themselves

@@ -13,12 +13,12 @@ from hub.domain.faults import Fault, HubError
 from hub.domain.values import NotValid
 from hub.translation.codecs import SHANGHAI
 from hub.translation.codelists import CodeList
-from hub.translation.foreign import Node, fingerprint, malformed, parse
+from hub.translation.foreign import Node, fingerprint, malformed
+from hub.translation.formats.form import Format
+from hub.translation.formats.xml import Xml
 from hub.translation.mapping import coded_places
 from hub.translation.reader import Blob, Locate, Reader, nowhere
 from hub.translation.writer import Writer
-
-MEDIA_TYPE = "application/xml"
 
 
 class CannotWrite(HubError):
@@ -73,7 +73,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A rendition: `payload` in UTF-8 without declaration, documents as `urn:sha256:<hex>`; `facts` for the envelope."""
+    """A rendition: `payload` in the dialect's format and encoding (XML in UTF-8 without declaration, unless the dialect says
+    otherwise), documents as `urn:sha256:<hex>`; `facts` for the envelope."""
 
     payload: bytes
     media_type: str
@@ -154,6 +155,7 @@ class Dialect:
     #: the record's sender must be the agency that authenticated
     own_sender: bool = False
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    form: Format = field(default_factory=Xml)
 
     # ------------------------------------------------------------ reading
     def reads(self) -> frozenset[str]:
@@ -187,7 +189,7 @@ class Dialect:
 
         Raises `Malformed` for what is no record of this dialect at all; every other mistake is a fault in the message.
         """
-        root = parse(payload)
+        root = self.form.parse(payload)
         entry = self._entry(operation, root)
         if root.name != entry.root:
             raise malformed(
@@ -361,7 +363,7 @@ class Dialect:
         payload, faults = self.writers[exchange].text(record, said, context.agencies)
         if faults:
             raise CannotWrite(faults)
-        return Written(payload, MEDIA_TYPE, self.facts.get(exchange, {}))
+        return Written(payload, self.form.media_type, self.facts.get(exchange, {}))
 
     # ------------------------------------------------------------ answering
     def answer(self, operation: str, answer: AnswerRecord) -> bytes:

@@ -1,14 +1,19 @@
-"""A foreign record as a tree that can be asked by path: parsed safely, indexed once, digested without what never counts."""
+"""A foreign record as a tree that can be asked by path, whatever its format; XML is parsed here, safely and indexed once.
+
+The other formats (`hub.translation.formats`) make the same tree, so that everything that reads one reads all of them.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from lxml import etree
 
 from hub.domain.faults import Fault, Malformed
+from hub.translation.encodings import decoded
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 SOAP_ENVELOPES = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
@@ -26,18 +31,19 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/= ]{64,}")
 _NOT_CONTENT = (f"{{{XSI}}}type", f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
 
 
-def malformed(rule: str, zh: str, en: str, value: str | None = None) -> Malformed:
-    return Malformed([Fault(rule, "", zh, en, value=value)])
+def malformed(rule: str, zh: str, en: str, value: str | None = None, place: str | None = None) -> Malformed:
+    return Malformed([Fault(rule, "", zh, en, place, value)])
 
 
 class Node:
-    """One element: its local name, text, attributes by local name, and children by local name in order.
+    """One element: its name, text, attributes by name, and children by name in order.
 
-    `position` counts from 1 among the siblings of the same name.
+    A name is the local name, with a prefix in front where the dialect declares one for its namespace. `position` counts
+    from 1 among the siblings of the same name.
     """
 
     __slots__ = (
-        "alone",
+        "at",
         "attributes",
         "children",
         "name",
@@ -47,6 +53,7 @@ class Node:
         "parent",
         "plain",
         "position",
+        "shown",
         "stray",
         "text",
     )
@@ -62,6 +69,10 @@ class Node:
         self.order: list[Node] = []
         #: the element as expressions see it, made when one first asks
         self.plain: object = None
+        #: what the format knows of where this stood: line and column, or that it was an item of an array
+        self.at: tuple[int, ...] = ()
+        #: on the root of a format whose places are not told as XPath: how one is told
+        self.shown: Callable[[Node, tuple[str, ...]], str] | None = None
 
     def first(self, path: tuple[str, ...]) -> Node | None:
         """The first element at a path below here."""
@@ -74,14 +85,28 @@ class Node:
         return here
 
     def all(self, path: tuple[str, ...]) -> list[Node]:
-        """Every element at a path below here, in order, whatever is repeated on the way."""
+        """Every element at a path below here, in order, whatever is repeated on the way; `*` is every child."""
         here = [self]
         for step in path:
-            here = [child for node in here for child in node.children.get(step, ())]
+            here = [child for node in here for child in (node.order if step == "*" else node.children.get(step, ()))]
         return here
 
-    def xpath(self, below: tuple[str, ...] = (), top: Node | None = None) -> str:
-        """The place as a person writes it: without prefixes, with an index where an element is one of several."""
+    def add(self, name: str, text: str = "", at: tuple[int, ...] = ()) -> Node:
+        """A new child after the others."""
+        siblings = self.children.setdefault(name, [])
+        child = Node(name, "", self, len(siblings) + 1)
+        child.text, child.at = text, at
+        siblings.append(child)
+        self.order.append(child)
+        return child
+
+    def take_in(self, root: Node) -> None:
+        """The record that this element's text is, as its only child in place of the text."""
+        root.parent, root.position, self.text = self, 1, ""
+        self.children, self.order = {root.name: [root]}, [root]
+
+    def path(self, below: tuple[str, ...] = (), top: Node | None = None) -> str:
+        """The place as a path: without namespaces, with an index where an element is one of several."""
         steps: list[str] = list(below)[::-1]
         here: Node | None = self
         while here is not None and here is not top:
@@ -91,48 +116,50 @@ class Node:
         path = "/".join(reversed(steps))
         return path if top is not None else "/" + path
 
+    def xpath(self, below: tuple[str, ...] = ()) -> str:
+        """The place as a person finds it in the record: an XPath; in other formats a JSON Pointer, or line and column."""
+        top = self
+        while top.parent is not None:
+            top = top.parent
+        return top.shown(self, below) if top.shown else self.path(below)
 
-def decode(payload: bytes | str) -> str:
-    """The text of a payload. A declared GB2312, GBK or GB18030 is read as GB18030; anything else must be UTF-8 (or what a
-    byte order mark says). Text that comes as text is past decoding: its declaration no longer counts.
+
+def decode(payload: bytes | str, otherwise: str = "utf-8-sig") -> str:
+    """The text of an XML payload. A declared GB2312, GBK or GB18030 is read as GB18030; anything else must be UTF-8 (or what
+    a byte order mark says). Text that comes as text is past decoding: its declaration no longer counts. `otherwise` is the
+    codec of bytes that declare nothing.
 
     Raises `Malformed` for bytes that are not what they claim to be.
     """
     if isinstance(payload, str):
         return payload
     if payload[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = "utf-16"
-    else:
-        declared = _DECLARED.match(payload[:200])
-        named = declared.group(1).decode("ascii").lower().replace("_", "-") if declared else "utf-8"
-        if named in ("gb18030", "gbk", "gb2312", "gb-2312", "cp936", "x-gbk"):
-            encoding = "gb18030"
-        elif named in ("utf-8", "utf8", "us-ascii", "ascii"):
-            encoding = "utf-8-sig"
-        else:
-            raise malformed(
-                "xml.encoding",
-                f"不支持的编码{named}：请用UTF-8或GB18030",
-                f"encoding {named} is not taken: use UTF-8 or GB18030",
-                named,
-            )
-    try:
-        return payload.decode(encoding)
-    except UnicodeDecodeError as error:
-        shown = encoding.removesuffix("-sig").upper()
-        raise malformed(
-            "xml.encoding",
-            f"内容不是{shown}编码（第{error.start}字节起）：请按声明的编码发送",
-            f"not {shown} from byte {error.start} on: send what the declaration says",
-        ) from error
+        return decoded(payload, "utf-16", "xml.encoding")
+    if payload[:3] == b"\xef\xbb\xbf":
+        otherwise = "utf-8-sig"
+    declared = _DECLARED.match(payload[:200])
+    if not declared:
+        return decoded(payload, otherwise, "xml.encoding")
+    named = declared.group(1).decode("ascii").lower().replace("_", "-")
+    if named in ("gb18030", "gbk", "gb2312", "gb-2312", "cp936", "x-gbk"):
+        return decoded(payload, "gb18030", "xml.encoding")
+    if named in ("utf-8", "utf8", "us-ascii", "ascii"):
+        return decoded(payload, "utf-8-sig", "xml.encoding")
+    raise malformed(
+        "xml.encoding",
+        f"不支持的编码{named}：请用UTF-8或GB18030",
+        f"encoding {named} is not taken: use UTF-8 or GB18030",
+        named,
+    )
 
 
-def parse(payload: bytes | str) -> Node:
-    """The tree of a payload. Refuses DTDs (and so every entity of the sender's own) and absurd depth.
+def parse(payload: bytes | str, prefixes: Mapping[str, str] | None = None, otherwise: str = "utf-8-sig") -> Node:
+    """The tree of an XML payload. Refuses DTDs (and so every entity of the sender's own) and absurd depth.
 
-    A SOAP envelope around the record is taken off. Raises `Malformed`.
+    `prefixes` (namespace → prefix) are those of the dialect: names in these namespaces get them in front. A SOAP envelope
+    around the record is taken off. Raises `Malformed`.
     """
-    text = decode(payload)
+    text = decode(payload, otherwise)
     declaration = _DECLARATION.match(text)
     if declaration:
         text = text[declaration.end() :]
@@ -159,7 +186,35 @@ def parse(payload: bytes | str) -> Node:
         raise malformed(
             "xml.malformed", f"不是格式良好的XML（第{line}行）：{error}", f"not well-formed XML (line {line}): {error}"
         ) from error
-    return _index(_inside(root))
+    return _index(_inside(root), {f"{{{namespace}}}": f"{prefix}:" for namespace, prefix in (prefixes or {}).items()})
+
+
+def unfold(root: Node, places: Iterable[tuple[tuple[str, ...], Callable[[str], Node]]]) -> Node:
+    """The tree with the records inside strings read too: each place (from the root's name on) with what reads its text.
+
+    Where a sender put the record itself instead of its text, it is there already. Raises `Malformed`, naming the place.
+    """
+    for (top, *below), read in places:
+        for node in root.all(tuple(below)) if root.name == top else ():
+            if node.order or not node.text.strip():
+                continue
+            try:
+                node.take_in(read(node.text))
+            except Malformed as error:
+                place = node.xpath()
+                raise Malformed(
+                    [
+                        replace(
+                            fault,
+                            zh=f"{place}中的文本：{fault.zh}",
+                            en=f"the text in {place}: {fault.en}",
+                            xpath=place,
+                            value=fault.value or node.text.strip()[:200],
+                        )
+                        for fault in error.faults
+                    ]
+                ) from error
+    return root
 
 
 def _inside(root: etree._Element) -> etree._Element:
@@ -178,8 +233,8 @@ def _inside(root: etree._Element) -> etree._Element:
     return inner
 
 
-def _index(root: etree._Element) -> Node:
-    top = _node(root, None, 1)
+def _index(root: etree._Element, prefixes: Mapping[str, str]) -> Node:
+    top = _node(root, None, prefixes)
     pending = [(root, top, 1)]
     while pending:
         element, node, depth = pending.pop()
@@ -189,10 +244,10 @@ def _index(root: etree._Element) -> Node:
         for child in element:
             if not isinstance(child.tag, str):
                 raise malformed("xml.entity", "报文不得包含实体引用", "a record must not carry entity references")
-            local = child.tag.rpartition("}")[2]
-            siblings = node.children.setdefault(local, [])
-            below = _node(child, node, len(siblings) + 1)
+            below = _node(child, node, prefixes)
+            siblings = node.children.setdefault(below.name, [])
             siblings.append(below)
+            below.position = len(siblings)
             node.order.append(below)
             if child.tail and (tail := child.tail.strip()):
                 stray.append(tail)
@@ -202,15 +257,21 @@ def _index(root: etree._Element) -> Node:
     return top
 
 
-def _node(element: etree._Element, parent: Node | None, position: int) -> Node:
-    namespace, _, local = str(element.tag).rpartition("}")
-    node = Node(local, namespace[1:], parent, position)
+def _name(tag: str, prefixes: Mapping[str, str]) -> tuple[str, str]:
+    """Namespace and name of a tag, the name with the prefix that the dialect has for its namespace."""
+    namespace, brace, local = tag.rpartition("}")
+    return namespace[1:], (prefixes.get(namespace + brace, "") + local) if prefixes else local
+
+
+def _node(element: etree._Element, parent: Node | None, prefixes: Mapping[str, str]) -> Node:
+    namespace, name = _name(str(element.tag), prefixes)
+    node = Node(name, namespace, parent, 1)
     node.text = element.text or ""
-    for name, value in element.attrib.items():
-        if name == f"{{{XSI}}}nil":
+    for attribute, value in element.attrib.items():
+        if attribute == f"{{{XSI}}}nil":
             node.nil = str(value).strip() in ("true", "1")
-        elif name not in _NOT_CONTENT:
-            node.attributes[str(name).rpartition("}")[2]] = str(value)
+        elif attribute not in _NOT_CONTENT:
+            node.attributes[_name(str(attribute), prefixes)[1]] = str(value)
     return node
 
 
@@ -240,4 +301,6 @@ def _canonical(node: Node, skipped: set[int], add: Callable[[str], None]) -> Non
 
 
 def path_of(text: str) -> tuple[str, ...]:
-    return tuple(step for step in text.strip("/").split("/") if step and step != ".")
+    """The steps of a foreign path. As in JSON Pointers, `~1` is a slash in a name and `~0` a tilde."""
+    steps = tuple(step for step in text.strip("/").split("/") if step and step != ".")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps) if "~" in text else steps

@@ -282,7 +282,7 @@ class ToldReader(Reader):
 
     def __init__(self, plain: Reader, version: str) -> None:
         self._version = version
-        super().__init__(plain.mapping, plain.contract, plain.lists, _unsound)
+        super().__init__(plain.mapping, plain.contract, plain.lists, _unsound, plain.form)
 
     def read(self, root: Node, context: Mapping[str, Any]) -> list[Found]:
         found = super().read(root, context)
@@ -521,7 +521,7 @@ def _texts_of(
                 yield ForeignText(place, text, "read", tuple(gave[place]))
             elif place in rests:
                 yield ForeignText(place, text, "asked", tuple(rests[place]))
-            elif node.xpath(steps, top=base) in unmapped or place in unmapped:
+            elif node.path(steps, top=base) in unmapped or place in unmapped:
                 yield ForeignText(place, text, "unmapped", ())
             else:
                 yield ForeignText(place, text, "known", ())
@@ -536,7 +536,7 @@ class ToldWriter(Writer):
         #: the canonical path of each clause that has one
         self._paths: dict[int, str] = {}
         self._numbers: dict[int, tuple[int, int, str]] = {}
-        super().__init__(plain.mapping, plain.contract, plain.lists, _unsound)
+        super().__init__(plain.mapping, plain.contract, plain.lists, _unsound, plain.form)
 
     def _way(self, line: Line, clause: Clause, canonical: str | None = None) -> Any:
         way = super()._way(line, clause, canonical)
@@ -582,11 +582,11 @@ class ToldWriter(Writer):
     def _element(self, place: Any, here: Any, writing: Writing, path: tuple[str, ...]) -> Any:
         session = _LISTENING.get()
         frame = session.frames[-1] if session.frames else None
-        if frame is not None and (frame.depth, frame.name) == (len(path), place.name):
+        if frame is not None and frame.depth == len(path) and frame.name in (place.name, "*"):
             frame.index = writing.position
         texts, steps = len(session.texts), len(session.written.steps)
         piece = super()._element(place, here, writing, path)
-        if piece.xml is None:
+        if piece.made is None:
             del session.texts[texts:]
             session.written.steps[steps:] = [
                 replace(step, outcome="left-out") if step.outcome == "gave" else step
@@ -598,15 +598,16 @@ class ToldWriter(Writer):
         session = _LISTENING.get()
         session.begin([way.clause for way in place.ways])
         before = len(faults)
-        text, mine = super()._value(place, here, writing, path, faults)
+        value = super()._value(place, here, writing, path, faults)
+        text = value[0]
         xpath = self._xpath(path, session.frames)
         won = session.encoded[0] if text is not None and session.encoded and session.encoded[2] else None
         self._tell_steps(session, place, won, len(faults) > before, xpath, writing)
         if text is None:
-            return text, mine
+            return value
         if won is None:
             session.texts.append(Origin(xpath, text, "absent", place.source))
-            return text, mine
+            return value
         way = next(one for one in place.ways if one.clause is won)
         number, count, _ = self._numbers[id(won)]
         session.texts.append(
@@ -623,7 +624,7 @@ class ToldWriter(Writer):
                 won,
             )
         )
-        return text, mine
+        return value
 
     def _tell_steps(
         self, session: _Session, place: Any, won: Clause | None, broken: bool, xpath: str, writing: Writing
@@ -650,7 +651,7 @@ class ToldWriter(Writer):
         steps = list(path)
         for frame in frames:
             if frame.count > 1 and frame.depth < len(steps):
-                steps[frame.depth] = f"{frame.name}[{frame.index}]"
+                steps[frame.depth] = f"{steps[frame.depth]}[{frame.index}]"
         return "/" + "/".join(steps)
 
     def _given(self, clause: Clause, pointer: str, here: Any, writing: Writing) -> Iterator[Given]:

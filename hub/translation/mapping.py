@@ -19,6 +19,7 @@ FILE_KEYS = (
     "zh",
     "record",
     "operation",
+    "schema",
     "direction",
     "like",
     "drop",
@@ -35,7 +36,22 @@ SECTION_KEYS = ("each", "lines", "only")
 #: Where a value comes from: exactly one of these in a clause.
 SOURCES = ("at", "from", "value", "compute", "context", "derive", "others", "fault", "position", "each")
 CLAUSE_KEYS = frozenset(
-    {*SOURCES, *CODECS, *MODIFIERS, "when", "missing", "of", "days", "as_written", "absent", "lines", "only"}
+    {
+        *SOURCES,
+        *CODECS,
+        *MODIFIERS,
+        "when",
+        "missing",
+        "of",
+        "days",
+        "as_written",
+        "absent",
+        "json",
+        "cdata",
+        "named",
+        "lines",
+        "only",
+    }
 )
 DERIVATIONS = {"last day": 2, "days after": 1, "term between": 2, "longest": 1}
 CONTEXT = ("message_id", "sent_at", "now", "sender", "recipient")
@@ -96,6 +112,8 @@ class RecordMapping:
     direction: str
     record: str
     operation: str | None
+    #: JSON Schema of the foreign record, where it is not the dialect's
+    schema: str | None
     facts: Mapping[str, str]
     required: tuple[tuple[str, str], ...]
     label: str | None
@@ -256,6 +274,7 @@ class Files:
             direction=direction,
             record=merged["record"],
             operation=str(merged["operation"]) if merged.get("operation") else None,
+            schema=str(merged["schema"]) if merged.get("schema") else None,
             facts={str(k): str(v) for k, v in merged.get("facts", {}).items()},
             required=tuple(required.items()),
             label=str(merged["label"]) if merged.get("label") else None,
@@ -327,7 +346,7 @@ class Files:
             return Line(
                 "both",
                 target,
-                (Clause({"at": str(value["each"])}, file, line),),
+                (Clause(_each(value), file, line),),
                 self.section(value, file, str(value["each"])),
                 file,
                 line,
@@ -427,6 +446,16 @@ class Files:
             self.say(file, line, "clause.fault", "missing应写明rule、zh、en", "missing needs rule, zh and en")
             return False
         return True
+
+
+def _each(value: LinedDict) -> LinedDict:
+    """What a paired list says of itself, besides its lines."""
+    found = LinedDict(
+        {"at" if key == "each" else key: one for key, one in value.items() if key not in ("lines", "only")}
+    )
+    found["at"] = str(found["at"])
+    found.line, found.lines = value.line, {**value.lines, "at": value.line_of("each")}
+    return found
 
 
 def sentences(found: Any) -> tuple[str, str, str] | None:

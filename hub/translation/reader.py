@@ -21,6 +21,8 @@ from hub.translation.codelists import Carried, CodeList
 from hub.translation.documents import media_type
 from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
 from hub.translation.foreign import Node, path_of
+from hub.translation.formats.form import Format
+from hub.translation.formats.xml import Xml
 from hub.translation.mapping import Clause, Line, RecordMapping, Section, sentences
 from hub.translation.schema import Element
 
@@ -98,7 +100,7 @@ class Reading:
         return any(fault.pointer == pointer or fault.pointer.startswith(pointer + "/") for fault in self.faults)
 
     def carry(self, node: Node, attribute: str | None, text: str) -> None:
-        self.carried[node.xpath((f"@{attribute}",) if attribute else (), top=self.base)] = text
+        self.carried[node.path((f"@{attribute}",) if attribute else (), top=self.base)] = text
 
     def offered(self) -> Mapping[str, Callable[[], Any]]:
         return {
@@ -178,14 +180,88 @@ def place_of(text: str) -> tuple[tuple[str, ...], str | None]:
     return (steps[:-1], steps[-1][1:]) if steps and steps[-1].startswith("@") else (steps, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Elements of several names that are the items of one list, in the order in which they stand; which it is, is told by
+    the canonical `place` of the item. `names`: element → canonical value."""
+
+    place: str
+    names: Mapping[str, Any]
+
+    def name_of(self, value: Any) -> str:
+        """The element for a canonical value. Raises `NotValid`."""
+        for name, known in self.names.items():
+            if known == value or (
+                isinstance(known, dict) and isinstance(value, dict) and known.items() <= value.items()
+            ):
+                return name
+        shown = "、".join(str(known) for known in self.names.values())
+        raise NotValid(
+            "code.unknown",
+            f"没有对应的元素；可写的有：{shown}",
+            f"there is no element for it; these can be written: {shown.replace('、', ', ')}",
+        )
+
+    def fitting(self, section: Section, parent: Element | None, name: str) -> Section:
+        """The lines of the items that make sense for one of the elements: what only another one has is left out."""
+        elements = {one: parent.child(one) for one in self.names} if parent is not None else {}
+
+        def has(element: Element | None, line: Line) -> bool:
+            steps, attribute = place_of(
+                line.target if line.direction == "out" else str(line.clauses[0].get("at") or "")
+            )
+            here = element
+            for step in steps:
+                if here is None or here.content.open:
+                    return True
+                here = here.child(step)
+                if here is None:
+                    return False
+            return here is None or not attribute or attribute in here.content.attributes
+
+        return Section(
+            tuple(
+                line
+                for line in section.lines
+                if has(elements.get(name), line) or not any(has(other, line) for other in elements.values())
+            ),
+            section.each,
+            section.line,
+        )
+
+
+def named_of(clause: Clause, lists: Mapping[str, CodeList], say: Say) -> Choice | None:
+    """What `named` of a list says: `{canonical place: {element: value}}` or `{canonical place: code list}`."""
+    said, foreign = clause.get("named"), str(clause.get("at") or clause.get("each") or "")
+    if said is None and not foreign.endswith("*"):
+        return None
+    line = line_of(clause, "named")
+    place, names = next(iter(said.items())) if isinstance(said, Mapping) and len(said) == 1 else ("", None)
+    if isinstance(names, str) and names in lists:
+        known = lists[names]
+        names = {code: known.read_code(code) for code in known.names}
+    if not isinstance(names, Mapping) or not names or not foreign.endswith("*"):
+        say(
+            clause.file,
+            line,
+            "mapping.named",
+            "元素名各异的列表应写作each: …/*，并以named: {规范位置: {元素: 值}}说明各元素的含义",
+            "a list of elements of several names is each: …/* with named: {canonical place: {element: value}}",
+        )
+        return Choice("kind", {})
+    return Choice(str(place), {str(name): value for name, value in names.items()})
+
+
 class Resolver:
     """Foreign places against the contract; without a contract every place is taken as it is written."""
 
-    def __init__(self, say: Say) -> None:
-        self.say = say
+    def __init__(self, say: Say, form: Format | None = None) -> None:
+        self.say, self.form = say, form or Xml()
 
     def element(self, base: Element | None, steps: tuple[str, ...], file: str, line: int, shown: str) -> Element | None:
         here = base
+        for step in steps:
+            self.prefix(step, file, line, shown)
         for step in steps:
             if here is None:
                 return None
@@ -193,36 +269,60 @@ class Resolver:
             if below is None:
                 if not here.content.open:
                     known = "、".join(child.name for child in here.content.children) or "—"
+                    zh, en = self.form.contract
                     self.say(
                         file,
                         line,
                         "foreign.unknown",
-                        f"WSDL中没有“{shown}”：{here.name}之下只有{known}",
-                        f"the WSDL has no {shown!r}: below {here.name} there are {known.replace('、', ', ')}",
+                        f"{zh}中没有“{shown}”：{here.name}之下只有{known}",
+                        f"the {en} has no {shown!r}: below {here.name} there are {known.replace('、', ', ')}",
                     )
                 return None
             here = below
         return here
 
+    def prefix(self, step: str, file: str, line: int, shown: str) -> None:
+        """A prefix in an XML name is one that the dialect declares."""
+        prefix, colon, _ = step.removeprefix("@").partition(":")
+        if isinstance(self.form, Xml) and colon and prefix not in self.form.prefixes:
+            self.say(
+                file,
+                line,
+                "namespace.unknown",
+                f"“{shown}”的前缀“{prefix}”没有在dialect.yaml的namespaces中声明",
+                f"the prefix {prefix!r} of {shown!r} is not declared under namespaces in dialect.yaml",
+            )
+
     def attribute(self, element: Element | None, name: str | None, file: str, line: int, shown: str) -> None:
-        if element is not None and name and name not in element.content.attributes:
+        if name:
+            self.prefix(name, file, line, shown)
+        if element is not None and name and name not in element.content.attributes and not element.content.open:
+            zh, en = self.form.contract
             self.say(
                 file,
                 line,
                 "foreign.unknown",
-                f"WSDL中“{element.name}”没有属性“{name}”",
-                f"the WSDL gives {element.name!r} no attribute {name!r} ({shown})",
+                f"{zh}中“{element.name}”没有属性“{name}”",
+                f"the {en} gives {element.name!r} no attribute {name!r} ({shown})",
             )
 
 
 class Reader:
     """One mapping, compiled for reading. What is wrong with it is told to `say`; use it only when nothing was."""
 
-    def __init__(self, mapping: RecordMapping, root: Element | None, lists: Mapping[str, CodeList], say: Say) -> None:
+    def __init__(
+        self,
+        mapping: RecordMapping,
+        root: Element | None,
+        lists: Mapping[str, CodeList],
+        say: Say,
+        form: Format | None = None,
+    ) -> None:
         self.mapping, self.lists, self._say, self.used = mapping, lists, say, set[str]()
         #: what the contract says of the record's root element, where there is a contract
         self.contract = root
-        self.resolve = Resolver(say)
+        self.form: Format = form or Xml()
+        self.resolve = Resolver(say, self.form)
         steps = path_of(mapping.record)
         self.root, self.base = steps[0], steps[1:]
         base = self.resolve.element(root, self.base, mapping.file, mapping.line, mapping.record)
@@ -348,7 +448,7 @@ class Reader:
 
         def tell(node: Node, below: str, text: str) -> None:
             inside = _is_below(node, base)
-            unmapped[node.xpath((below,) if below else (), top=base if inside else None)] = text
+            unmapped[node.path((below,) if below else (), top=base if inside else None)] = text
 
         self.named.left_over(_top(base), lambda child: id(child) not in foreign, tell)
         record["exchange"] = self.mapping.exchange
@@ -414,23 +514,46 @@ class Reader:
         clause = line.clauses[0]
         foreign = str(clause.get("at") or clause.get("each"))
         steps, _ = place_of(foreign)
-        element = self.resolve.element(base, steps, line.file, line.line, foreign)
         assert line.section
-        pairs, after = self._section(
-            line.section, element, named.add(steps, many=True, leaf=False), prefix + line.target + "[].", False
-        )
+        inside = prefix + line.target + "[]."
+        choice = named_of(clause, self.lists, self._say)
+        runs: dict[str, list[Run]] = {}
+        if choice is None:
+            element = self.resolve.element(base, steps, line.file, line.line, foreign)
+            below = named.add(steps, many=True, leaf=False)
+            pairs, after = self._section(line.section, element, below, inside, False)
+            runs[""] = [*pairs, *after]
+        else:
+            steps = steps[:-1]
+            parent = self.resolve.element(base, steps, line.file, line.line, foreign)
+            for name in choice.names:
+                element = self.resolve.element(parent, (name,), line.file, line.line, f"{foreign}（{name}）")
+                below = named.add((*steps, name), many=True, leaf=False)
+                pairs, after = self._section(choice.fitting(line.section, parent, name), element, below, inside, False)
+                runs[name] = [*pairs, *after]
         put, get, pointer = putter(line.target), getter(line.target), pointer_of(line.target)
+        put_name = putter(choice.place) if choice else None
         condition = self._condition(clause)
 
+        def items_below(here: Node) -> list[Node]:
+            if choice is None:
+                return [node for node in here.all(steps) if not node.nil]
+            return [
+                node
+                for parent in here.all(steps)
+                for node in parent.order
+                if node.name in choice.names and not node.nil
+            ]
+
         def run(here: Node, out: dict[str, Any], reading: Reading) -> None:
-            nodes = [node for node in here.all(steps) if not node.nil]
+            nodes = items_below(here)
             if not nodes or (condition and condition(reading.offered()) is not True):
                 for node in nodes:
                     _NOTHING.left_over(
                         node,
                         lambda _: True,
                         lambda at, below, text: reading.carried.__setitem__(
-                            at.xpath((below,) if below else (), top=reading.base), text
+                            at.path((below,) if below else (), top=reading.base), text
                         ),
                     )
                 return
@@ -440,8 +563,10 @@ class Reader:
             for node in nodes:
                 item: dict[str, Any] = {}
                 reading.prefix, reading.item = f"{outer}{pointer}/{len(items)}", item
-                for inner in (*pairs, *after):
+                for inner in runs[node.name if choice else ""]:
                     inner(node, item, reading)
+                if put_name and choice:
+                    put_name(item, copy(choice.names[node.name]))
                 if item:
                     items.append(item)
             reading.prefix, reading.item = outer, outer_item
@@ -504,9 +629,9 @@ class Reader:
                 )
                 return None
             if codec.kind == "document":
-                return _when(condition, _document(steps, attribute, clause), steps, attribute, place)
+                return _when(condition, _document(steps, attribute, clause), steps, attribute, place, clause.source)
             if many:
-                return _when(condition, _texts(steps, attribute, codec, clause), steps, attribute, place)
+                return _when(condition, _texts(steps, attribute, codec, clause), steps, attribute, place, clause.source)
             parent = (
                 base
                 if len(steps) <= 1
@@ -521,9 +646,10 @@ class Reader:
                 steps,
                 attribute,
                 place,
+                clause.source,
             )
         way = self._computed(clause)
-        return _when(condition, way, (), None, None) if way else None
+        return _when(condition, way, (), None, None, clause.source) if way else None
 
     def _codec(self, clause: Clause) -> Codec | None:
         try:
@@ -596,7 +722,7 @@ def _is_below(node: Node, base: Node) -> bool:
 
 
 def _when(
-    condition: Value | None, way: _Way, steps: tuple[str, ...], attribute: str | None, place: Named | None
+    condition: Value | None, way: _Way, steps: tuple[str, ...], attribute: str | None, place: Named | None, source: str
 ) -> _Way:
     """A way that is gone only where its condition holds; a text that is passed over so, by every line, is carried along."""
     if condition is None:
@@ -612,9 +738,9 @@ def _when(
                     "expression.failed", f"映射中的条件无法计算：{error}", f"a condition of the mapping broke: {error}"
                 ),
                 pointer,
+                here.xpath(),
                 None,
-                None,
-                "",
+                source,
             )
             return ABSENT
         if holds:
@@ -747,7 +873,7 @@ def _expression_way(expression: Value, clause: Clause) -> _Way:
                     f"an expression of the mapping broke: {error}",
                 ),
                 pointer,
-                None,
+                here.xpath(),
                 None,
                 clause.source,
             )
@@ -762,7 +888,7 @@ def _derived_way(derive: Callable[[Any], Any], clause: Clause) -> _Way:
         try:
             return derive(reading.record)
         except NotValid as error:
-            reading.fault(error, pointer, None, None, clause.source)
+            reading.fault(error, pointer, here.xpath(), None, clause.source)
             return ABSENT
 
     return way

@@ -7,7 +7,7 @@ not have is found by `hub check` and never by a recipient.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +82,7 @@ class Attribute:
     name: str
     required: bool
     simple: Simple
+    namespace: str = ""
 
 
 @dataclass(slots=True)
@@ -97,6 +98,10 @@ class Element:
     choice: bool
     _content: Callable[[], Content] = field(repr=False)
     _known: Content | None = None
+    #: in JSON: what its value is (string, number, integer, boolean), whether it is an array, and one without items will do
+    kind: str | None = None
+    array: bool = False
+    may_be_empty: bool = False
 
     @property
     def content(self) -> Content:
@@ -104,6 +109,15 @@ class Element:
         if self._known is None:
             self._known = self._content()
         return self._known
+
+    def open_up(self) -> None:
+        """Let anything stand below: the text here is a record of its own, of which this contract says nothing."""
+        self._known = Content([], {}, None, open=True)
+
+    @property
+    def local(self) -> str:
+        """The name without the dialect's prefix."""
+        return self.name.rpartition(":")[2] if self.namespace else self.name
 
     def child(self, name: str) -> Element | None:
         return next((child for child in self.content.children if child.name == name), None)
@@ -124,7 +138,9 @@ class Content:
 class Wsdl:
     """The operations and types of one WSDL. Raises `OSError` or `etree.XMLSyntaxError` where it cannot be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prefixes: Mapping[str, str] | None = None) -> None:
+        """`prefixes`: namespace → prefix, which then stands before the names of that namespace."""
+        self._prefixes = {namespace: f"{prefix}:" for namespace, prefix in (prefixes or {}).items() if prefix}
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
         self._root = etree.parse(str(path), parser).getroot()
         self._schemas: list[etree._Element] = []
@@ -133,11 +149,13 @@ class Wsdl:
         self._elements: dict[tuple[str, str], etree._Element] = {}
         self._types: dict[tuple[str, str], etree._Element] = {}
         self._groups: dict[tuple[str, str], etree._Element] = {}
+        self._attributes: dict[tuple[str, str], etree._Element] = {}
         shelves = {
             "element": self._elements,
             "complexType": self._types,
             "simpleType": self._types,
             "group": self._groups,
+            "attribute": self._attributes,
         }
         for schema in self._schemas:
             target = schema.get("targetNamespace", "")
@@ -204,7 +222,7 @@ class Wsdl:
             ref = self._qname(declared, declared.get("ref", ""))
             declared, namespace = self._elements[ref], ref[0]
         return Element(
-            declared.get("name", ""),
+            self._prefixes.get(namespace, "") + declared.get("name", ""),
             namespace,
             least,
             many,
@@ -235,7 +253,8 @@ class Wsdl:
         self._gather(defined, content, choice=False, optional=False)
         return content
 
-    def _gather(self, at: etree._Element, content: Content, choice: bool, optional: bool) -> None:
+    def _gather(self, at: etree._Element, content: Content, choice: bool, optional: bool, many: bool = False) -> None:
+        """The elements of a model group. `many`: the group itself is repeated, and with it everything in it."""
         schema = self._schema_of(at)
         for child in at.iterchildren("*"):
             kind = etree.QName(child).localname
@@ -243,6 +262,7 @@ class Wsdl:
                 qualified = child.get("form", schema.get("elementFormDefault", "unqualified")) == "qualified"
                 element = self._element(child, schema.get("targetNamespace", "") if qualified else "", choice)
                 element.least = 0 if optional else element.least
+                element.most = UNBOUNDED if many and element.most else element.most
                 content.children.append(element)
             elif kind in ("sequence", "all", "choice"):
                 self._gather(
@@ -250,6 +270,7 @@ class Wsdl:
                     content,
                     choice or kind == "choice",
                     optional or kind == "choice" or child.get("minOccurs") == "0",
+                    many or child.get("maxOccurs", "1") not in ("0", "1"),
                 )
             elif kind == "group" and child.get("ref"):
                 self._gather(
@@ -257,14 +278,13 @@ class Wsdl:
                     content,
                     choice,
                     optional or child.get("minOccurs") == "0",
+                    many or child.get("maxOccurs", "1") not in ("0", "1"),
                 )
             elif kind == "any":
                 content.open = True
-            elif kind == "attribute" and child.get("name"):
-                simple = self._attribute_type(child)
-                content.attributes[child.get("name", "")] = Attribute(
-                    child.get("name", ""), child.get("use") == "required", simple
-                )
+            elif kind == "attribute":
+                if (attribute := self._attribute(child, schema)) is not None:
+                    content.attributes[attribute.name] = attribute
             elif kind in ("simpleContent", "complexContent"):
                 for derived in child.iterchildren("*"):
                     if derived.get("base"):
@@ -273,7 +293,21 @@ class Wsdl:
                             content.children[:0] = base.children
                             content.attributes.update(base.attributes)
                             content.simple = base.simple
-                        self._gather(derived, content, choice, optional)
+                        self._gather(derived, content, choice, optional, many)
+
+    def _attribute(self, declared: etree._Element, schema: etree._Element) -> Attribute | None:
+        required = declared.get("use") == "required"
+        if declared.get("ref"):
+            ref = self._qname(declared, declared.get("ref", ""))
+            found = self._attributes.get(ref)
+            simple = self._attribute_type(found) if found is not None else Simple()
+            return Attribute(self._prefixes.get(ref[0], "") + ref[1], required, simple, ref[0])
+        if not declared.get("name"):
+            return None
+        qualified = declared.get("form", schema.get("attributeFormDefault", "unqualified")) == "qualified"
+        namespace = schema.get("targetNamespace", "") if qualified else ""
+        name = self._prefixes.get(namespace, "") + declared.get("name", "")
+        return Attribute(name, required, self._attribute_type(declared), namespace)
 
     def _attribute_type(self, declared: etree._Element) -> Simple:
         if declared.get("type"):

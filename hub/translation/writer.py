@@ -1,12 +1,12 @@
 """Canonical record → foreign record. The contract's order and namespaces are settled when the mapping is compiled; writing a
-record only asks for values and joins text.
+record only asks for values and hands them to the dialect's format, place by place.
 """
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.domain.agencies import Agencies
@@ -17,20 +17,12 @@ from hub.translation.codecs import TEXT, Codec, Unusable, build, text_of
 from hub.translation.codelists import CodeList
 from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
 from hub.translation.foreign import XSI, path_of
+from hub.translation.formats.form import Check, Format
+from hub.translation.formats.json import KINDS
+from hub.translation.formats.xml import Nested, Xml, escape_attribute
 from hub.translation.mapping import Clause, Line, RecordMapping, Section, sentences
-from hub.translation.reader import RESIDENT_DOCUMENTS, Resolver, Say, line_of, place_of
+from hub.translation.reader import RESIDENT_DOCUMENTS, Resolver, Say, line_of, named_of, place_of
 from hub.translation.schema import UNBOUNDED, Element, Simple
-
-#: Characters that XML 1.0 (section 2.2) cannot carry.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
-
-
-def _escape_attribute(text: str) -> str:
-    return _escape(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
 
 
 @dataclass(slots=True)
@@ -60,11 +52,15 @@ class _Way:
     pointer: str
     clause: Clause
     constant: bool
+    #: how the value is written in JSON where the contract does not say
+    kind: str | None = None
+    #: what its text must be to stand at its place, settled when all places are known
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(slots=True)
 class _Place:
-    """An element or attribute that is written."""
+    """An element or attribute that is written. `tag` and `declared` are of XML: its qualified name and new namespaces."""
 
     name: str
     tag: str
@@ -80,16 +76,41 @@ class _Place:
     #: what stands there when no way yields a text
     absent: str | None = None
     source: str = ""
+    #: of an attribute
+    namespace: str = ""
+    declared: str = ""
+    cdata: bool = False
+    listed: bool = False
+    path: tuple[str, ...] = ()
+    #: the format of the record that this is a place of
+    form: Format = field(default_factory=Xml)
+    #: the element's text is a record of its own
+    nested: Nested | None = None
+    #: for a list of elements of several names: which name an item's value stands for
+    choice: _Choice | None = None
+    #: the same place as one item of its list
+    one: _Place | None = None
 
     def child(self, name: str) -> _Place | None:
         return next((child for child in self.children if child.name == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The elements among which an item chooses: by what is written for the canonical place `pointer` of the item."""
+
+    get: Callable[[Any], Any]
+    name_of: Callable[[Any], str]
+    pointer: str
+    places: Mapping[str, _Place]
+
+
 @dataclass(slots=True)
 class _Piece:
-    """What an element came to: its XML (None: left out), whether it says anything of the record's own, what is wrong."""
+    """What an element came to, as its format has it (None: left out), whether it says anything of the record's own, what is
+    wrong."""
 
-    xml: str | None
+    made: Any
     alive: bool
     faults: list[Fault]
 
@@ -97,14 +118,20 @@ class _Piece:
 class Writer:
     """One mapping, compiled for writing. What is wrong with it is told to `say`; use it only when nothing was."""
 
-    def __init__(self, mapping: RecordMapping, root: Element | None, lists: Mapping[str, CodeList], say: Say) -> None:
+    def __init__(
+        self,
+        mapping: RecordMapping,
+        root: Element | None,
+        lists: Mapping[str, CodeList],
+        say: Say,
+        form: Format | None = None,
+    ) -> None:
         self.mapping, self.lists, self._say, self.used = mapping, lists, say, set[str]()
         #: what the contract says of the record's root element, where there is a contract
         self.contract = root
-        self.resolve = Resolver(say)
+        self.form: Format = form or Xml()
+        self.resolve = Resolver(say, self.form)
         steps = path_of(mapping.record)
-        self._spaces: dict[str, str] = {}
-        self._nil = False
         self._root = _Place(steps[0], steps[0], root, needed=True, source=f"{mapping.file}:{mapping.line}")
         base = self._down(self._root, steps[1:], mapping.file, mapping.line, mapping.record)
         base.needed = True
@@ -114,7 +141,7 @@ class Writer:
                 base, path_of(mapping.split.each), mapping.file, mapping.split.line, mapping.split.each
             )
             self._section(mapping.split, instance)
-        self._finish(root)
+        self._finish()
         # where a mapping goes both ways, what it only derives when reading need not be there when writing
         told = {
             line.target
@@ -132,8 +159,8 @@ class Writer:
     # ------------------------------------------------------------ writing
     def write(
         self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
-    ) -> tuple[str, list[Fault]]:
-        """The foreign record, and every fault that keeps it from being one."""
+    ) -> tuple[Any, list[Fault]]:
+        """The foreign record as its format makes it, and every fault that keeps it from being one."""
         writing = Writing(record, context, agencies)
         piece = self._element(self._root, record, writing, ())
         faults = piece.faults
@@ -143,26 +170,34 @@ class Writer:
                 faults.append(
                     Fault("field.missing", pointer, f"缺少{pointer}", f"{pointer} is missing", None, None, source)
                 )
-        return piece.xml or "", faults
+        return piece.made, faults
+
+    def text(
+        self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
+    ) -> tuple[bytes, list[Fault]]:
+        """The record as bytes in the dialect's format and encoding; nothing at all where there are faults."""
+        made, faults = self.write(record, context, agencies)
+        return (b"", faults) if faults else (self.form.encoding.encode(self.form.write(made)), faults)
 
     def _element(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...]) -> _Piece:
         path = (*path, place.name)
-        attributes, alive = "", False
+        attributes: list[tuple[_Place, str, str | None]] = []
+        alive = False
         faults: list[Fault] = []
         missing: list[Fault] = []
         for attribute in place.attributes:
-            text, mine = self._value(attribute, here, writing, (*path, f"@{attribute.name}"), faults)
+            text, mine, kind = self._value(attribute, here, writing, (*path, f"@{attribute.name}"), faults)
             if text is not None:
-                attributes += f' {attribute.name}="{_escape_attribute(text)}"'
+                attributes.append((attribute, text, kind))
                 alive = alive or mine
             elif attribute.needed:
                 missing.append(self._missing(attribute, writing, (*path, f"@{attribute.name}")))
         content: str | None = None
+        kind = None
         if place.ways:
-            text, mine = self._value(place, here, writing, path, faults)
-            if text is not None:
-                content, alive = _escape(text), alive or mine
-        parts: list[str] = []
+            content, mine, kind = self._value(place, here, writing, path, faults)
+            alive = alive or (content is not None and mine)
+        parts: list[Any] = []
         for child in place.children:
             pieces = (
                 self._repeated(child, here, writing, path)
@@ -170,29 +205,28 @@ class Writer:
                 else [self._element(child, here, writing, path)]
             )
             for piece in pieces:
-                if piece.xml is not None:
-                    parts.append(piece.xml)
+                if piece.made is not None:
+                    parts.append(piece.made)
                 alive = alive or piece.alive
                 # what a left-out optional element lacks is lacking nowhere
                 (missing if not piece.alive else faults).extend(piece.faults)
-        if parts:
-            content = (content or "") + "".join(parts)
         broken = bool(faults)
+        if place.nested and parts and not broken:
+            content, parts = place.nested.declaration + place.nested.form.write(parts[0]), []
         if alive or place.needed or broken:
             faults += missing
-        if content is None and not attributes:
+        if content is None and not attributes and not parts:
             if broken:
                 return _Piece(None, True, faults)
             if place.element is not None and place.element.nillable and place.needed and place.ways:
-                return _Piece(f'<{place.tag} xsi:nil="true"/>', False, [])
+                return _Piece(place.form.nil(place), False, [])
             if place.needed and place.ways:
                 faults.append(self._missing(place, writing, path))
             if not place.needed or place.ways:
                 return _Piece(None, False, faults)
         if not alive and not place.needed and not place.ways and not broken:
             return _Piece(None, False, [])
-        xml = f"<{place.tag}{attributes}/>" if content is None else f"<{place.tag}{attributes}>{content}</{place.tag}>"
-        return _Piece(xml, alive, faults)
+        return _Piece(place.form.element(place, attributes, content, kind, parts), alive, faults)
 
     def _repeated(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...]) -> list[_Piece]:
         assert place.each
@@ -214,17 +248,25 @@ class Writer:
             )
             return [_Piece(None, True, [wrong])]
         if not items and place.needed:
+            if place.element is not None and place.element.may_be_empty:
+                return [_Piece(place.form.empty(place), False, [])]
             return [_Piece(None, False, [self._missing(place, writing, (*path, place.name))])]
         outer = (writing.pointer, writing.item, writing.position)
         pieces: list[_Piece] = []
+        counts: Counter[str] = Counter()
         for position, item in enumerate(items, 1):
             writing.pointer, writing.item, writing.position = (
                 f"{outer[0]}{place.each_pointer}/{position - 1}",
                 item,
                 position,
             )
-            shown = (*path, place.name)
-            piece = self._element(_one(place), item, writing, path)
+            one, wrong_name = self._item(place, item, writing, path)
+            if one is None:
+                pieces.append(_Piece(None, True, wrong_name))
+                continue
+            shown = (*path, one.name)
+            counts[one.name] += 1
+            piece = self._element(one, item, writing, path)
             if len(items) > 1:
                 indexed = f"/{'/'.join(shown)}"
                 piece.faults = [
@@ -233,7 +275,7 @@ class Writer:
                         f.pointer,
                         f.zh,
                         f.en,
-                        f"{indexed}[{position}]{(f.xpath or '').removeprefix(indexed)}",
+                        f"{indexed}[{counts[one.name]}]{(f.xpath or '').removeprefix(indexed)}",
                         f.value,
                         f.source,
                     )
@@ -243,10 +285,30 @@ class Writer:
         writing.pointer, writing.item, writing.position = outer
         return pieces
 
+    @staticmethod
+    def _item(place: _Place, item: Any, writing: Writing, path: tuple[str, ...]) -> tuple[_Place | None, list[Fault]]:
+        """The element that an item of a list becomes; of several by what the item says, else with what is wrong."""
+        if place.choice is None:
+            return place.one, []
+        value = place.choice.get(item)
+        try:
+            if value is ABSENT:
+                raise NotValid(
+                    "field.missing",
+                    f"由此处决定写成哪种元素（{'、'.join(place.choice.places)}），记录中没有",
+                    f"it decides which element is written ({', '.join(place.choice.places)}), and is missing",
+                )
+            found = place.choice.places[place.choice.name_of(value)]
+        except NotValid as error:
+            shown = None if value is ABSENT else str(value)[:200]
+            pointer = writing.pointer + place.choice.pointer
+            return None, [Fault(error.rule, pointer, error.zh, error.en, "/" + "/".join(path), shown, place.source)]
+        return found.one, []
+
     def _value(
         self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...], faults: list[Fault]
-    ) -> tuple[str | None, bool]:
-        """The text of a place (None: no way yields one), and whether it comes from the record."""
+    ) -> tuple[str | None, bool, str | None]:
+        """The text of a place (None: no way yields one), whether it comes from the record, and its kind in JSON."""
         xpath = "/" + "/".join(path)
         for way in place.ways:
             pointer = writing.pointer + way.pointer if way.pointer or not way.constant else ""
@@ -258,18 +320,14 @@ class Writer:
                 if value is ABSENT or value is None or value == []:
                     continue
                 text = way.encode(value, writing)
-                if _FORBIDDEN.search(text):
-                    raise NotValid(
-                        "text.control-character",
-                        "含有XML不允许的控制字符",
-                        "it holds control characters that XML cannot carry",
-                    )
+                for check in way.checks:
+                    check(text)
                 if place.simple is not None and not text.startswith("urn:sha256:"):
                     place.simple.check(text)
             except NotValid as error:
                 shown = None if value is ABSENT or value is None else str(value)[:200]
                 faults.append(Fault(error.rule, pointer, error.zh, error.en, xpath, shown, way.clause.source))
-                return None, True
+                return None, True, None
             except Failed as error:
                 faults.append(
                     Fault(
@@ -282,12 +340,12 @@ class Writer:
                         way.clause.source,
                     )
                 )
-                return None, True
+                return None, True, None
             if text:
-                return text, not way.constant
+                return text, not way.constant, way.kind
         if place.absent is not None:
-            return place.absent, False
-        return None, False
+            return place.absent, False, None
+        return None, False, None
 
     @staticmethod
     def _missing(place: _Place, writing: Writing, path: tuple[str, ...]) -> Fault:
@@ -319,6 +377,7 @@ class Writer:
             if below is None:
                 element = self.resolve.element(here.element, (step,), file, line, shown)
                 below = _Place(step, step, element, needed=False, source=f"{file}:{line}")
+                below.listed = element is not None and element.array
                 here.children.append(below)
             here = below
         return here
@@ -347,8 +406,22 @@ class Writer:
 
     def _list(self, line: Line, foreign: str, canonical: str, base: _Place) -> None:
         place = self._repeat(line, foreign, canonical, base)
-        if place is not None and line.section:
+        if place is None or not line.section:
+            return
+        named = named_of(line.clauses[0], self.lists, self._say)
+        if named is None:
             self._section(line.section, place)
+            return
+        parent = self._down(base, path_of(foreign)[:-1], line.file, line.line, foreign)
+        places: dict[str, _Place] = {}
+        for name in named.names:
+            element = self.resolve.element(parent.element, (name,), line.file, line.line, f"{foreign}（{name}）")
+            places[name] = _Place(name, name, element, source=line.source, listed=place.listed)
+            self._section(named.fitting(line.section, parent.element, name), places[name])
+        place.choice = _Choice(getter(named.place), named.name_of, pointer_of(named.place), places)
+        first = next((one.element for one in places.values() if one.element is not None), None)
+        if first is not None:
+            place.element = replace(first, least=0, most=UNBOUNDED)
 
     def _repeat(self, line: Line, foreign: str, canonical: str, base: _Place) -> _Place | None:
         steps, _ = place_of(foreign)
@@ -365,12 +438,18 @@ class Writer:
         if parent.child(steps[-1]) is not None:
             self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
             return None
-        place = self._down(parent, steps[-1:], line.file, line.line, foreign)
+        if steps[-1] == "*":
+            # one of several elements, each of which is resolved by its own name
+            place = _Place("*", "*", None, source=line.source)
+            parent.children.append(place)
+        else:
+            place = self._down(parent, steps[-1:], line.file, line.line, foreign)
         place.each, place.each_pointer, place.source = (
             getter(canonical),
             pointer_of(canonical.removesuffix("[]")),
             line.source,
         )
+        place.listed = place.element.array if place.element is not None else True
         return place
 
     def _texts(self, line: Line, base: _Place) -> None:
@@ -409,7 +488,9 @@ class Writer:
                 get = getter(rest.strip(".") or ".")
                 pointer = pointer_of(rest.strip(".")) if rest.strip(".") else ""
                 place.ways = (
-                    _Way(lambda here, writing: get(here), way.encode, way.condition, pointer, way.clause, False),
+                    _Way(
+                        lambda here, writing: get(here), way.encode, way.condition, pointer, way.clause, False, way.kind
+                    ),
                 )
                 place.simple = place.element.content.simple if place.element else None
             return
@@ -431,8 +512,11 @@ class Writer:
                     bool(known and known.required),
                     tuple(ways),
                     source=line.source,
+                    namespace=known.namespace if known else "",
                 )
             )
+            if attribute.partition(":")[1]:
+                self.resolve.prefix(attribute, line.file, line.line, foreign)
             return
         if place.ways:
             self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
@@ -449,71 +533,74 @@ class Writer:
         place.ways = tuple(ways)
         place.source = place.source if place.each else line.source
         place.absent = next((str(way.clause.get("absent")) for way in ways if "absent" in way.clause.keys), None)
+        place.cdata = any(way.clause.get("cdata") is True for way in ways)
         place.simple = place.element.content.simple if place.element else None
 
-    def _finish(self, root: Element | None) -> None:
-        """Order, tags and what is needed, once all places are known."""
-        namespaces = {place.element.namespace for place in _walk(self._root) if place.element is not None}
-        one = len(namespaces) == 1
-        prefixes = {"": ""}
-        for n, namespace in enumerate(sorted(namespaces - {""}), 1):
-            prefixes[namespace] = "" if one else f"n{n}:"
-        for place in _walk(self._root):
-            if place.element is None:
+    def _finish(self) -> None:
+        """Order, tags, formats and what is needed, once all places are known."""
+        self._order(self._root)
+        self._document(self._root, self.form, ())
+
+    def _order(self, top: _Place) -> None:
+        for place in _walk(top):
+            if place.element is None or place.choice is not None:
                 continue
-            place.tag = prefixes[place.element.namespace] + place.name
             element = place.element
-            place.children = sorted(
-                (child for child in place.children), key=lambda child: element.rank(child.name) if child.element else 0
-            )
+            place.children = sorted(place.children, key=lambda child: _rank(element, child))
             for child in place.children:
-                if child.element is not None:
+                if child.element is not None and child.choice is None:
                     child.needed = child.element.least >= 1
-            self._nil = self._nil or any(
-                child.element is not None and child.element.nillable for child in place.children
-            )
-            written = {child.name for child in place.children}
+            written = {
+                name for child in place.children for name in (child.choice.places if child.choice else [child.name])
+            }
             for required in element.content.children:
                 if (
                     required.least >= 1
                     and required.name not in written
                     and required.name not in self.mapping.left_to_connector
                 ):
-                    file, _, line = place.source.rpartition(":")
-                    self._say(
-                        file,
-                        int(line),
-                        "foreign.not-covered",
-                        f"WSDL要求“{element.name}/{required.name}”，但没有任何行写出",
-                        f"the WSDL requires {element.name}/{required.name}, but no line writes it",
-                    )
+                    self._not_covered(place, f"{element.name}/{required.name}")
             present = {attribute.name for attribute in place.attributes}
             for attribute in element.content.attributes.values():
                 if attribute.required and attribute.name not in present:
-                    file, _, line = place.source.rpartition(":")
-                    self._say(
-                        file,
-                        int(line),
-                        "foreign.not-covered",
-                        f"WSDL要求“{element.name}/@{attribute.name}”，但没有任何行写出",
-                        f"the WSDL requires {element.name}/@{attribute.name}, but no line writes it",
-                    )
-        declared = "".join(
-            f' xmlns{":" + prefix[:-1] if prefix else ""}="{namespace}"'
-            for namespace, prefix in prefixes.items()
-            if namespace
-        )
-        if self._nil:
-            declared += f' xmlns:xsi="{XSI}"'
-        self._declared = declared
+                    self._not_covered(place, f"{element.name}/@{attribute.name}")
 
-    def text(
-        self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
-    ) -> tuple[bytes, list[Fault]]:
-        """The record as UTF-8 bytes without declaration, its namespaces declared on the root."""
-        xml, faults = self.write(record, context, agencies)
-        head = f"<{self._root.tag}"
-        return (head + self._declared + xml[len(head) :]).encode("utf-8", "replace"), faults
+    def _not_covered(self, place: _Place, shown: str) -> None:
+        file, _, line = place.source.rpartition(":")
+        zh, en = self.form.contract
+        self._say(
+            file,
+            int(line),
+            "foreign.not-covered",
+            f"{zh}要求“{shown}”，但没有任何行写出",
+            f"the {en} requires {shown}, but no line writes it",
+        )
+
+    def _document(self, root: _Place, form: Format, outer: tuple[Format, ...]) -> None:
+        """Settle the places of one record: the whole, or one that is the text of an element."""
+        own = list(_own(root, form if isinstance(form, Xml) else None))
+        for place, path in own:
+            place.path, place.form = path, form
+            for spot in (place, *place.attributes):
+                spot.path = path if spot is place else (*path, f"@{spot.name}")
+                spot.ways = tuple(
+                    replace(
+                        way,
+                        kind=way.kind if form.name == "json" else None,
+                        checks=(form.check(spot, way.kind), *(one.check(spot, None) for one in outer)),
+                    )
+                    for way in spot.ways
+                )
+        if isinstance(form, Xml):
+            _qualify(root, [place for place, _ in own], form)
+            for place, path in own:
+                place.nested = form.nested.get(path)
+                if place.nested:
+                    place.cdata = place.cdata or place.nested.cdata
+                    for child in place.children:
+                        self._document(child, place.nested.form, (form, *outer))
+        for place, _ in own:
+            place.one = replace(place, each=None, each_pointer="", needed=True, choice=None)
 
     # ------------------------------------------------------------ values
     def _way(self, line: Line, clause: Clause, canonical: str | None = None) -> _Way | None:
@@ -540,7 +627,17 @@ class Writer:
                 f"bad expression: {error}",
             )
             return None
+        if "json" in clause.keys and clause.get("json") not in KINDS:
+            self._say(
+                clause.file,
+                line_of(clause, "json"),
+                "codec.form",
+                f"json应为{'、'.join(KINDS)}之一",
+                f"json is one of {', '.join(KINDS)}",
+            )
+            return None
         encode = _encoder(codec, clause)
+        kind = kind_of(clause, codec)
         if canonical is not None or "from" in clause.keys:
             path = canonical if canonical is not None else str(clause.get("from"))
             get = getter(path)
@@ -551,8 +648,10 @@ class Writer:
                 pointer_of(path),
                 clause,
                 False,
+                kind,
             )
-        return self._computed(clause, codec, encode, condition, expression)
+        way = self._computed(clause, codec, encode, condition, expression)
+        return None if way is None else replace(way, kind=kind)
 
     @staticmethod
     def _computed(
@@ -633,24 +732,80 @@ def _kept(
     return write_checked
 
 
-def _one(place: _Place) -> _Place:
-    return _Place(
-        place.name,
-        place.tag,
-        place.element,
-        place.simple,
-        True,
-        place.ways,
-        place.attributes,
-        place.children,
-        None,
-        "",
-        place.absent,
-        place.source,
-    )
+def kind_of(clause: Clause, codec: Codec) -> str | None:
+    """How a line's value is written in JSON where the contract does not say: as its line says, as its codec makes it, or,
+    for a constant, as YAML has it."""
+    if "json" in clause.keys:
+        return str(clause.get("json"))
+    value = clause.get("value")
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int) or "position" in clause.keys:
+        return "integer"
+    return codec.json
+
+
+def _rank(element: Element, child: _Place) -> int:
+    names = list(child.choice.places) if child.choice else [child.name]
+    ranks = [element.rank(name) for name in names if element.child(name) is not None]
+    return min(ranks, default=0)
+
+
+def _qualify(root: _Place, places: list[_Place], form: Xml) -> None:
+    """The qualified names of an XML record, and its namespaces declared on its root: with the dialect's prefixes; of what
+    only the contract knows, the one namespace that there is stands without a prefix."""
+    elements = {place.element.namespace for place in places if place.element is not None}
+    attributes = {spot.namespace for place in places for spot in place.attributes} - {""}
+    named = {namespace: f"{prefix}:" for prefix, namespace in form.prefixes.items() if prefix}
+    prefixes = {"": ""}
+    for n, namespace in enumerate(sorted(elements - {""} - set(named)), 1):
+        prefixes[namespace] = "" if len(elements) == 1 else f"n{n}:"
+    for n, namespace in enumerate(sorted(attributes - set(named)), 1):
+        # an attribute of a namespace always has a prefix; one that elements have may serve
+        prefixes[namespace] = prefixes.get(namespace) or f"a{n}:"
+    prefixes |= named
+    used: set[str] = set()
+    default = form.prefixes.get("", "")
+    for place in places:
+        for spot in (place, *place.attributes):
+            prefix, colon, _ = spot.name.partition(":")
+            if spot.element is not None:
+                spot.tag = prefixes[spot.element.namespace] + spot.element.local
+                used.add(spot.element.namespace)
+            elif spot.namespace:
+                spot.tag = prefixes[spot.namespace] + spot.name.rpartition(":")[2]
+                used.add(spot.namespace)
+            elif colon and prefix in form.prefixes:
+                used.add(form.prefixes[prefix])
+            elif spot is place and default:
+                used.add(default)
+                prefixes[default] = ""
+    nil = any(child.element is not None and child.element.nillable for place in places for child in place.children)
+    root.declared = "".join(
+        f' xmlns{":" + prefix[:-1] if prefix else ""}="{escape_attribute(namespace)}"'
+        for namespace, prefix in prefixes.items()
+        if namespace in used and namespace
+    ) + (f' xmlns:xsi="{XSI}"' if nil else "")
+
+
+def _own(place: _Place, form: Xml | None, path: tuple[str, ...] = ()) -> Iterator[tuple[_Place, tuple[str, ...]]]:
+    """The places of one record with their paths: what is inside a nested one belongs to that."""
+    path = (*path, place.name)
+    yield place, path
+    if form is not None and path in form.nested:
+        return
+    for child in place.children:
+        yield from _own(child, form, path)
+    for child in place.choice.places.values() if place.choice else ():
+        yield from _own(child, form, path[:-1])
+
+
+def _below(place: _Place) -> list[_Place]:
+    several = list(place.choice.places.values()) if place.choice else []
+    return [*place.children, *several]
 
 
 def _walk(place: _Place) -> Iterator[_Place]:
     yield place
-    for child in place.children:
+    for child in _below(place):
         yield from _walk(child)

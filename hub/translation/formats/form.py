@@ -1,0 +1,107 @@
+"""What a format of records must be able to do: read bytes into the one tree, and write what a mapping gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hub.domain.values import NotValid
+from hub.translation.encodings import Encoding
+from hub.translation.foreign import Node
+from hub.translation.schema import Element
+
+#: The name of the root of a record in a format that gives its root none: `$`, as in JSONPath.
+ROOT = "$"
+
+Check = Callable[[str], None]
+
+
+class Spot(Protocol):
+    """A place that is written, as far as a format asks: its name, its contract, whether it is one of a list."""
+
+    name: str
+    tag: str
+    declared: str
+    element: Element | None
+    cdata: bool
+    #: one of a list, in formats where a list of one is not the same as one
+    listed: bool
+    #: the names from the root of the record on
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One element that is to be written, in the formats that are put together only when all of a record is known."""
+
+    spot: Spot
+    text: str | None
+    #: how the mapping's line says that the value is to be written in JSON, where the contract does not
+    kind: str | None = None
+    attributes: tuple[tuple[Spot, str, str | None], ...] = ()
+    children: tuple[Made, ...] = ()
+    nil: bool = False
+    #: a list without items that must be there nevertheless
+    empty: bool = False
+
+
+class Format(Protocol):
+    """One format with its options. What `element` and `nil` make of a place is the format's own; `write` joins it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def encoding(self) -> Encoding: ...
+    @property
+    def contract(self) -> tuple[str, str]:
+        """What the contract of this format is called, in Chinese and English."""
+        ...
+
+    def parse(self, payload: bytes | str) -> Node:
+        """The tree of a message. Raises `Malformed`."""
+        ...
+
+    def check(self, spot: Spot, kind: str | None) -> Check:
+        """What raises `NotValid` for a text that cannot stand at a place; `kind` is what the line says of JSON."""
+        ...
+
+    def element(
+        self,
+        spot: Spot,
+        attributes: Sequence[tuple[Spot, str, str | None]],
+        text: str | None,
+        kind: str | None,
+        children: Sequence[Any],
+    ) -> Any: ...
+
+    def nil(self, spot: Spot) -> Any: ...
+
+    def empty(self, spot: Spot) -> Any:
+        """A list without items where the contract wants one; None where the format has no such thing."""
+        ...
+
+    def write(self, record: Any) -> str: ...
+
+
+def made(
+    spot: Spot,
+    attributes: Sequence[tuple[Spot, str, str | None]],
+    text: str | None,
+    kind: str | None,
+    children: Sequence[Made],
+) -> Made:
+    """An element of a format that is put together at the end."""
+    return Made(spot, text, kind, tuple(attributes), tuple(children))
+
+
+def no_control_characters(text: str) -> None:
+    """Raises `NotValid` for halves of characters and NUL, which no format and no store can hold."""
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise NotValid(
+            "text.control-character",
+            "含有不允许的控制字符或不完整的字符",
+            "it holds control characters or halves of characters that cannot be written",
+        )
