@@ -48,9 +48,8 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
     store = DatabaseStore(database, clock, ids)
     seal = FernetSeal(sealing_key(settings.secrets_dir))
     validators = {name: record_validator(name) for name in configured.catalogue.exchanges}
-    codes = codelists.checker(
-        codelists.load(settings.config_dir / "codelists", f"{settings.config_dir.name}/codelists")[0]
-    )
+    lists = codelists.load(settings.config_dir / "codelists", f"{settings.config_dir.name}/codelists")[0]
+    codes = codelists.checker(lists)
     return Hub(
         settings=settings,
         clock=clock,
@@ -66,6 +65,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         agencies=configured.agencies,
         places=configured.places,
         dialects=dialects,
+        codelists=lists,
         connectors=LoadedConnectors(settings.config_dir, store, seal),
         schedule=schedule,
         validate_record=lambda exchange, record: validators[exchange](record) or codes(record),

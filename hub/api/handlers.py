@@ -122,6 +122,9 @@ class Handlers:
     def list_exchanges(self) -> flask.Response:
         return _answer(r.Exchanges, {"items": [_with_schema(found) for found in queries.exchanges(self._hub)["items"]]})
 
+    def list_codelists(self, name: str | None = None) -> flask.Response:
+        return _answer(r.CodeLists, queries.codelists(self._hub, name))
+
     def get_exchange(self, id: str) -> flask.Response:
         return _answer(r.Exchange, _with_schema(queries.exchange(self._hub, id)))
 

@@ -380,6 +380,27 @@ class Exchanges(Resource):
     items = _many(Exchange)
 
 
+class Code(Resource):
+    code = _text()
+    means = _text()
+    also_read = fields.List(fields.String(), required=True)
+
+
+class CodeList(Resource):
+    name = _text()
+    zh = _text()
+    coded = fields.Boolean(required=True)
+    unknown_ = fields.String(
+        required=True, validate=validate.OneOf(("refuse", "carry")), data_key="unknown", attribute="unknown"
+    )
+    edition = _maybe()
+    codes = _many(Code)
+
+
+class CodeLists(Resource):
+    items = _many(CodeList)
+
+
 class Live(Resource):
     status = _one_of("live")
 

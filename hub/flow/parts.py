@@ -26,6 +26,7 @@ from hub.ports import (
 )
 from hub.settings import Settings
 from hub.translation import Book
+from hub.translation.codelists import CodeList
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Hub:
     agencies: Agencies
     places: Mapping[str, str]
     dialects: Book
+    codelists: Mapping[str, CodeList]
     connectors: Connectors
     schedule: Schedule
     #: checks a canonical record against its exchange's schema and its codes; pointers are relative to the record

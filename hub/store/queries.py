@@ -19,6 +19,7 @@ from hub.flow.canonical_form import inbox_item
 from hub.flow.parts import Hub
 from hub.store import tables as t
 from hub.store.unit import Unit, _delivery, _transfer
+from hub.translation.codelists import CodeList
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 #: What lies in an inbox: it has arrived and has no receipt yet.
@@ -511,4 +512,28 @@ def exchange(hub: Hub, name: str) -> dict[str, Any]:
         "basis": found.basis,
         "checked": found.checked,
         "note": found.note,
+    }
+
+
+def codelists(hub: Hub, name: str | None = None) -> dict[str, Any]:
+    """Every code list, or the one of a name. Raises `NotFound`."""
+    if name is not None and name not in hub.codelists:
+        raise _no_such("#/query/name", name, "没有这个代码表", "no such code list")
+    return {"items": [_codelist(found) for known, found in hub.codelists.items() if name in (None, known)]}
+
+
+def _codelist(found: CodeList) -> dict[str, Any]:
+    also: dict[str, list[str]] = {}
+    for word, code in found.words.items():
+        if word not in (code, found.names[code]):
+            also.setdefault(code, []).append(word)
+    return {
+        "name": found.name,
+        "zh": found.zh,
+        "coded": found.coded,
+        "unknown": "carry" if found.carry else "refuse",
+        "edition": found.edition,
+        "codes": [
+            {"code": code, "means": means, "also_read": also.get(code, [])} for code, means in found.names.items()
+        ],
     }

@@ -12,7 +12,7 @@ from hub.domain.faults import Fault
 from hub.domain.values import NotValid
 from hub.findings import Finding, LinedDict, read_yaml
 
-KEYS = ("name", "zh", "en", "coded", "unknown", "codes", "also_read", "note")
+KEYS = ("name", "zh", "en", "coded", "unknown", "codes", "also_read", "edition", "note")
 
 
 class Carried(Exception):
@@ -34,6 +34,8 @@ class CodeList:
     reverse: Mapping[str, str]
     source: str
     content: str
+    #: of the standard that the list follows
+    edition: str | None = None
 
     def read_code(self, text: str) -> Any:
         """The canonical value of a code. Raises `NotValid` or `Carried` for one that is not in the list."""
@@ -238,5 +240,6 @@ def _list(found: LinedDict, shown: str, content: str) -> tuple[CodeList | None, 
         reverse,
         f"{shown}:{found.line}",
         content,
+        str(found["edition"]) if "edition" in found else None,
     )
     return made, findings
