@@ -12,6 +12,7 @@ import click
 
 from hub.commands import mapping_drift as _mapping_drift  # noqa: F401
 from hub.commands import mapping_replay as _mapping_replay  # noqa: F401 - adds its commands to `mapping`
+from hub.commands.chart import chart
 from hub.commands.mapping import mapping
 from hub.commands.telling import JSON, LANGUAGE, STDIN, CommandFailed, line_of, open_hub, print_json, print_table, told
 from hub.settings import load
@@ -99,6 +100,7 @@ def demo(
     )
 
 
+cli.add_command(chart)
 cli.add_command(mapping)
 
 

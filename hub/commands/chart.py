@@ -1,0 +1,67 @@
+"""`hub chart`: draw the workflow chart, whole or in part, with what the store holds on each of its arrows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hub.commands.telling import JSON, LANGUAGE, open_hub, print_json, told
+from hub.settings import load
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="file for the picture (default: standard output)"
+)
+@click.option(
+    "--phase", "phases", multiple=True, metavar="PHASE", help="one phase only, e.g. admission; may be repeated"
+)
+@click.option(
+    "--lane", "kinds", multiple=True, metavar="KIND", help="what one kind of agency sends or gets, e.g. court"
+)
+@click.option("--exchange", "exchanges", multiple=True, metavar="ID", help="one exchange, and what answers it")
+@click.option(
+    "--counts", "counted", is_flag=True, help="with the numbers of transfers in the store, and what is overdue"
+)
+@JSON
+@LANGUAGE
+@told
+def chart(
+    out: Path | None,
+    phases: tuple[str, ...],
+    kinds: tuple[str, ...],
+    exchanges: tuple[str, ...],
+    counted: bool,
+    as_json: bool,
+    lang: str,
+) -> None:
+    """Draw the workflow chart (社区矫正工作流程图) as SVG, or print its nodes and edges as JSON."""
+    from hub import configuration
+    from hub.chart import Choice, plan, whole
+
+    choice = Choice(phases, kinds, exchanges)
+    if counted:
+        from hub.store import chart_counts
+
+        hub = open_hub()
+        drawn = plan(hub.catalogue, choice, chart_counts.counts(hub))
+        subtitle = _counted_at(hub, lang)
+    else:
+        drawn = plan(configuration.load(load().config_dir).catalogue, choice)
+        subtitle = ""
+    if as_json:
+        print_json(drawn.as_dict())
+        return
+    picture = whole(drawn, lang, subtitle).file()
+    if out is None:
+        click.echo(picture, nl=False)
+    else:
+        out.write_bytes(picture)
+        click.echo(str(out))
+
+
+def _counted_at(hub: Any, lang: str) -> str:
+    at = hub.clock.now().strftime("%Y-%m-%d %H:%M")
+    return f"counted {at}, China Standard Time" if lang == "en" else f"统计至 {at}（北京时间）"
