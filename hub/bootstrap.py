@@ -14,9 +14,11 @@ import connectors
 from hub import configuration, translation
 from hub.api.bundle import record_schema, record_validator
 from hub.clock import SystemClock
-from hub.domain.agencies import Agency, Reach
+from hub.domain.agencies import Agencies, Agency, Reach
+from hub.domain.faults import Fault
 from hub.findings import ConfigErrors, Finding, read_yaml
 from hub.flow.drift import Drift
+from hub.flow.live import InForce, LiveBook
 from hub.flow.parts import Hub, Schedule
 from hub.identity.seal import FernetSeal, sealing_key, token_key
 from hub.ids import UlidIds
@@ -28,7 +30,8 @@ from hub.store.drift import DriftBook
 from hub.store.history import History
 from hub.store.store import Documents, SharedSessions
 from hub.store.store import Store as DatabaseStore
-from hub.translation import codelists
+from hub.store.versions import People, Shelf
+from hub.translation import Book, codelists, release
 from hub.translation.shape import has_place
 
 
@@ -39,13 +42,15 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
     `clock`: one that stands where a test wants it; else the real one.
     """
     configured = configuration.load(settings.config_dir)
-    dialects = translation.load(settings.config_dir, configured.agencies)
+    book = translation.load(settings.config_dir, configured.agencies)
     schedule = _schedule(settings.config_dir)
     clock = clock or SystemClock(settings.business_time)
     ids = UlidIds()
     database = Database(settings.database_url, settings.schema)
     database.create()
     store = DatabaseStore(database, clock, ids)
+    shelf = Shelf(database, clock, ids)
+    dialects = _live(settings.config_dir, book, shelf, clock)
     seal = FernetSeal(sealing_key(settings.secrets_dir))
     validators = {name: record_validator(name) for name in configured.catalogue.exchanges}
     lists = codelists.load(settings.config_dir / "codelists", f"{settings.config_dir.name}/codelists")[0]
@@ -66,14 +71,46 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         places=configured.places,
         dialects=dialects,
         codelists=lists,
+        mappings=shelf,
+        operators=People(database, clock),
         connectors=LoadedConnectors(settings.config_dir, store, seal),
         schedule=schedule,
-        validate_record=lambda exchange, record: validators[exchange](record) or codes(record),
+        validate_record=lambda exchange, record: (
+            validators[exchange](record) or _unless_in_force(dialects, record, codes(record))
+        ),
         check_shape=lambda exchange, record: validators[exchange](record),
         database=database,
         random=random.random,
         token_key=token_key(settings.secrets_dir),
     )
+
+
+def _live(config_dir: Path, book: Book, shelf: Shelf, clock: Clock) -> LiveBook:
+    """The dialects of the files, and over them whatever was activated. What the files hold is kept by its hash: it may be
+    recorded with what is handed over from now on."""
+    releases = {name: release.of_configuration(config_dir, name) for name in book}
+    recorded = {name: sorted(set(book[name].versions.values())) for name in book}
+    kept = shelf.kept({releases[name].hash: recorded[name] for name in book})
+    for name, found in releases.items():
+        if found.hash not in kept:
+            shelf.keep(name, found.hash, found.packed(), recorded[name])
+    files = {name: InForce(book[name], releases[name].hash) for name in book}
+    live = LiveBook(files, releases, shelf, release.compiler(Agencies([], {}), {}), clock)
+    live.refresh()
+    return live
+
+
+def _unless_in_force(dialects: LiveBook, record: Mapping[str, Any], faults: list[Fault]) -> list[Fault]:
+    """The faults of codes that the files' lists do not have, without those that a list of a release in force has."""
+    return [fault for fault in faults if not dialects.code_known(_system_at(record, fault.pointer), str(fault.value))]
+
+
+def _system_at(record: Any, pointer: str) -> str:
+    """The code system of the code at a JSON Pointer of a record."""
+    here = record
+    for step in pointer.split("/")[1:-1]:
+        here = here[int(step)] if isinstance(here, list) else here[step.replace("~1", "/").replace("~0", "~")]
+    return str(here["system"])
 
 
 def check(config_dir: Path) -> list[Finding]:

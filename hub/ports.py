@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hub.domain.faults import Fault, HubError
+from hub.domain.mapping_versions import MappingEvent, Operator, Schedule, StoredVersion, VersionState
 from hub.domain.stored import (
     Credential,
     Override,
@@ -492,6 +493,12 @@ class Unit(Protocol):
 
     def rendition(self, rendition: str) -> StoredRendition | None: ...
 
+    def choose_mappings(self, releases: Mapping[str, str]) -> None:
+        """Delivery → hash of the release by which it is to be written, however late that is. Replaces an earlier choice."""
+
+    def chosen_mapping(self, delivery: str) -> str | None:
+        """The hash of the release by which a delivery is to be written; None where whatever is in force will do."""
+
     def rendition_count(self, delivery: str) -> int: ...
 
     def begin_attempt(self, delivery: StoredDelivery, rendition: str, phase: str, lease_until: datetime) -> int:
@@ -607,6 +614,92 @@ class DriftBook(Protocol):
 
     def note(self, strange: Strange, times: int, sample: Mapping[str, Any], now: datetime) -> bool:
         """Count it, with a sample of it. True when it was never seen before."""
+
+
+class MappingUnit(Protocol):
+    """One step of one dialect's versions: everything in one transaction, with the dialect's lock held."""
+
+    def version(self, version: str) -> StoredVersion | None: ...
+
+    def versions(self) -> list[StoredVersion]:
+        """Every version of the dialect, the newest first."""
+
+    def schedule(self) -> Schedule: ...
+
+    def editors(self, version: str) -> frozenset[str]:
+        """Everybody who has drafted, edited, imported or proposed a version."""
+
+    def add_version(
+        self,
+        *,
+        origin: str,
+        state: VersionState,
+        release: str,
+        by: str,
+        note: str | None = None,
+        foreign: Mapping[str, Any] | None = None,
+    ) -> StoredVersion: ...
+
+    def change(self, version: str, **columns: Any) -> None:
+        """Write `state`, `release`, `findings`, `note` or `active_from`."""
+
+    def activate(
+        self, version: str, release: str, since: datetime, kind: str, by: str, back_to: int | None
+    ) -> None: ...
+
+    def call_off(self, activation: int) -> None:
+        """An activation that is still to come does not come."""
+
+    def note(
+        self, kind: str, *, version: str | None, by: str, release: str | None, note: str | None, **facts: Any
+    ) -> None:
+        """One line of the audit. Nothing in it is ever changed."""
+
+
+class MappingShelf(Protocol):
+    """Where releases of dialects and their versions are kept: the content by its hash, each version with its events."""
+
+    def keep(self, dialect: str, release: str, packed: bytes, recorded: Sequence[str]) -> None:
+        """Keep a release's content under its hash, and under which version strings it may be found. Idempotent."""
+
+    def kept(self, releases: Mapping[str, Sequence[str]]) -> frozenset[str]:
+        """Of some releases (hash → version strings), those that are here and may be found under each of their strings."""
+
+    def content(self, release: str) -> tuple[str, bytes] | None:
+        """The dialect and the packed content of a release."""
+
+    def release_recorded(self, recorded: str) -> str | None:
+        """The latest release whose mapping of that exchange has this version string."""
+
+    def changes(self) -> Mapping[str, int]:
+        """Dialect → a number that grows with each change of its activations. Cheap."""
+
+    def schedule(self, dialect: str) -> Schedule: ...
+
+    def version(self, version: str) -> StoredVersion | None: ...
+
+    def versions(self, dialect: str | None = None) -> list[StoredVersion]:
+        """The newest first."""
+
+    def events(self, *, dialect: str | None = None, version: str | None = None) -> list[MappingEvent]:
+        """In the order in which they happened."""
+
+    def begin(self, dialect: str) -> AbstractContextManager[MappingUnit]:
+        """One step. Commits on leaving the block, rolls back on an exception."""
+
+
+class Operators(Protocol):
+    """The people who work on the hub. A secret is known by its hash only; a name is given once."""
+
+    def find(self, name: str) -> tuple[Operator, str] | None:
+        """The person of a name, removed ones too, and the hash of the secret."""
+
+    def all(self) -> list[Operator]: ...
+
+    def add(self, name: str, roles: Iterable[str], secret_hash: str, by: str, *, first: bool) -> bool:
+        """False where the name was given before, or where `first` and there is somebody already."""
+
+    def remove(self, name: str, by: str) -> bool: ...
 
 
 class Seal(Protocol):

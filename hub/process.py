@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from hub.flow.delivery import deliver
 from hub.flow.dispatch import dispatch, queue_of, sweep
+from hub.flow.live import LOOK
 from hub.flow.parts import Hub
 from hub.messaging.envelope import NotAReleaseNote, decode
 from hub.ports import Received
@@ -48,7 +49,8 @@ class Process:
             hub.broker.declare(queue)
             self._workers[queue] = ThreadPoolExecutor(WINDOW, thread_name_prefix=f"to-{agency.id}")
             hub.broker.consume(queue, self._received, prefetch=WINDOW * 4)
-        for name, work in (("dispatch", self._dispatch), ("sweep", self._sweep)):
+        hub.dialects.register_files()
+        for name, work in (("dispatch", self._dispatch), ("sweep", self._sweep), ("mappings", self._mappings)):
             thread = threading.Thread(target=work, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -89,6 +91,13 @@ class Process:
                 sweep(self._hub)
             except Exception:
                 log.exception("sweep")
+
+    def _mappings(self) -> None:
+        while not self._stop.wait(LOOK):
+            try:
+                self._hub.dialects.refresh()
+            except Exception:
+                log.exception("looking whether another mapping is in force")
 
     def _received(self, received: Received) -> None:
         try:

@@ -219,7 +219,10 @@ def open_draft(hub: Any, dialect: str, reference: str) -> Dialect:
     """The draft that is meant: a folder, or a version that the hub knows. Raises `ConfigErrors` for one that does not compile."""
     folder = Path(reference)
     if not folder.is_dir():
-        raise CommandFailed(f"没有文件夹“{reference}” (no such folder)")
+        found: Dialect = hub.dialects.release(reference, dialect)
+        if found.name != dialect:
+            raise CommandFailed(f"“{reference}”是方言“{found.name}”的版本 (a version of another dialect)")
+        return found
     if (folder / "dialect.yaml").is_file():
         lists = folder.parent.parent / "codelists"
         return load_one(folder, lists if lists.is_dir() else hub.settings.config_dir / "codelists")

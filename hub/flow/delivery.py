@@ -23,6 +23,7 @@ from hub.domain.transfers import DeliveryState
 from hub.flow import crashpoints
 from hub.flow.canonical_form import inbox_item
 from hub.flow.force import NOT_IN_FORCE, effective_on, now_in_force, that_brought_the_day
+from hub.flow.live import InForce
 from hub.flow.parts import Hub
 from hub.flow.receipts import record_receipt
 from hub.messaging.envelope import ReleaseNote
@@ -50,6 +51,8 @@ class Job:
     reach: Reach
     #: which rendition the next one would be, counted from 1
     number: int
+    #: what the record is written by, where that was chosen before
+    written_by: InForce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Draft:
     payload: bytes
     media_type: str
     facts: Mapping[str, str]
+    release: str | None = None
 
 
 def deliver(hub: Hub, note: ReleaseNote) -> None:
@@ -119,9 +123,16 @@ def _job(hub: Hub, note: ReleaseNote) -> Job | None:
         documents = tuple(unit.documents(delivery.transfer))
         frozen = unit.rendition(delivery.rendition) if delivery.rendition else None
         number = unit.rendition_count(delivery.id) + 1
+        agency = hub.agencies.get(delivery.recipient)
+        in_dialect = agency is not None and any(reach.dialect for reach in agency.reach)
+        chosen = unit.chosen_mapping(delivery.id) if in_dialect and frozen is None else None
     assert transfer is not None
-    agency = hub.agencies.get(delivery.recipient)
-    reach = _way(hub, agency, transfer, frozen) if agency else None
+    try:
+        written_by = hub.dialects.find(chosen) if chosen else None
+    except HubError as error:
+        _park(hub, delivery, transfer, [_not_usable(chosen or ""), *error.faults])
+        return None
+    reach = _way(hub, agency, transfer, frozen, written_by) if agency else None
     if agency is not None and reach is None and frozen is not None:
         _park(
             hub,
@@ -149,15 +160,46 @@ def _job(hub: Hub, note: ReleaseNote) -> Job | None:
         ]
         _park(hub, delivery, transfer, faults)
         return None
-    return Job(delivery, transfer, documents, agency, reach, number)
+    return Job(delivery, transfer, documents, agency, reach, number, written_by)
 
 
-def _way(hub: Hub, agency: Agency, transfer: StoredTransfer, frozen: StoredRendition | None) -> Reach | None:
-    """How the agency is reached. What is frozen goes the way that it was written for, as long as there is that way."""
+def _not_usable(release: str) -> Fault:
+    return Fault(
+        "mapping.unusable",
+        "",
+        f"受理时选定的映射版本（{release[:12]}）现已无法使用；可用 hub transfer redeliver --mapping current 按现行版本重发",
+        f"the mapping that was chosen when it was accepted ({release[:12]}) cannot be used any more; "
+        "hub transfer redeliver --mapping current sends it by what is in force now",
+        value=release,
+    )
+
+
+def _way(
+    hub: Hub,
+    agency: Agency,
+    transfer: StoredTransfer,
+    frozen: StoredRendition | None,
+    written_by: InForce | None = None,
+) -> Reach | None:
+    """How the agency is reached. What is frozen goes the way that it was written for, as long as there is that way; what is
+    to be written by a certain mapping, the way of that mapping."""
     if frozen is None:
-        return hub.reach_for(agency, transfer.exchange)
+        return _way_of(agency, transfer.exchange, written_by) or hub.reach_for(agency, transfer.exchange)
     return next(
         (reach for reach in agency.reach if (reach.transport, reach.dialect) == (frozen.transport, frozen.dialect)),
+        None,
+    )
+
+
+def _way_of(agency: Agency, exchange: str, written_by: InForce | None) -> Reach | None:
+    if written_by is None or not written_by.dialect.can_write(exchange):
+        return None
+    return next(
+        (
+            reach
+            for reach in agency.reach
+            if reach.dialect == written_by.dialect.name and (not reach.exchanges or exchange in reach.exchanges)
+        ),
         None,
     )
 
@@ -168,7 +210,10 @@ def _render(hub: Hub, job: Job) -> Draft:
     if job.reach.dialect is None:
         item = inbox_item(job.delivery, job.transfer, job.documents)
         return Draft(message_id, None, None, json.dumps(item, ensure_ascii=False).encode(), "application/json", {})
-    dialect = hub.dialects[job.reach.dialect]
+    entry = job.written_by
+    if entry is None or entry.dialect.name != job.reach.dialect:
+        entry = hub.dialects.in_force(job.reach.dialect)
+    dialect = entry.dialect
     context = Context(
         message_id=message_id,
         sent_at=hub.clock.now(),
@@ -186,6 +231,7 @@ def _render(hub: Hub, job: Job) -> Draft:
         written.payload,
         written.media_type,
         written.facts,
+        entry.release,
     )
 
 
@@ -212,6 +258,8 @@ def _begin(
                 media_type=draft.media_type,
                 facts=draft.facts,
             )
+            if job.written_by is None and draft.release is not None:
+                unit.choose_mappings({delivery.id: draft.release})
         phase = "poll" if delivery.reference else "call"
         attempt = unit.begin_attempt(
             delivery, rendition_id, phase, now + timedelta(seconds=endpoint.timeout + ATTEMPT_GRACE)

@@ -327,17 +327,17 @@ def submit_dialect(hub: Hub, agency: str, key: str | None, payload: bytes, media
         keep_refusal(hub, arrival, error.faults)
         raise
     return receive_message(
-        hub, replace(arrival, key=key or message.key or "", fingerprint=message.fingerprint), message
+        hub, replace(arrival, key=key or message.key or "", fingerprint=message.fingerprint), message, dialect
     )
 
 
-def receive_message(hub: Hub, arrival: Arrival, message: Message) -> dict[str, Any]:
-    """A message that its dialect has read: the good records go on, the bad ones are parked, or the whole is refused as
+def receive_message(hub: Hub, arrival: Arrival, message: Message, dialect: Dialect) -> dict[str, Any]:
+    """A message that `dialect` has read: the good records go on, the bad ones are parked, or the whole is refused as
     the dialect declares. Returns `{submission, transfers, parked}`; the same answer for the same message again."""
     if answered := _answered_before(hub, arrival):
         return answered
     try:
-        pieces = _pieces_of(hub, arrival.agency, hub.dialects[arrival.dialect or ""], message)
+        pieces = _pieces_of(hub, arrival.agency, dialect, message)
     except HubError as error:
         keep_refusal(hub, arrival, error.faults, message.exchange)
         raise
@@ -600,7 +600,7 @@ def _keep_piece(
     )
     assert case is not None
     assert piece.routing is not None
-    open_deliveries(hub, unit, submission, transfer, person, case, piece.routing)
+    open_deliveries(hub, unit, submission, transfer, exchange.id, person, case, piece.routing)
     if person:
         _bring_into_force(hub, unit, submission, transfer, person, case, piece.record)
         stored = _stored(unit, transfer)
@@ -610,9 +610,18 @@ def _keep_piece(
 
 
 def open_deliveries(
-    hub: Hub, unit: Unit, submission: str, transfer: str, person: str | None, case: str, routing: Routing
+    hub: Hub,
+    unit: Unit,
+    submission: str,
+    transfer: str,
+    exchange: str,
+    person: str | None,
+    case: str,
+    routing: Routing,
 ) -> None:
-    """A delivery for every recipient; the lines are locked."""
+    """A delivery for every recipient; the lines are locked. Each is written by the release that is in force now, however
+    late its recipient can be reached and whatever comes into force meanwhile."""
+    chosen: dict[str, str] = {}
     for role, recipients in (("to", routing.to), ("copy", routing.copies)):
         for recipient in recipients:
             delivery, state = unit.add_delivery(transfer, recipient, role, case)
@@ -626,6 +635,10 @@ def open_deliveries(
                 role=role,
                 waiting=state is DeliveryState.WAITING,
             )
+            written_by = hub.mapping_for(hub.agencies.get(recipient), exchange)
+            if written_by is not None and written_by.release is not None:
+                chosen[delivery] = written_by.release
+    unit.choose_mappings(chosen)
     for gap in routing.gaps:
         unit.note("copy.nobody", submission=submission, transfer=transfer, person=person, fault=gap.as_dict())
 

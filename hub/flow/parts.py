@@ -11,6 +11,7 @@ from hub.domain.agencies import Agencies, Agency, Reach
 from hub.domain.exchanges import Catalogue
 from hub.domain.faults import Fault
 from hub.flow.drift import Drift
+from hub.flow.live import InForce, LiveBook
 from hub.ports import (
     Broker,
     Clock,
@@ -19,13 +20,14 @@ from hub.ports import (
     Endpoint,
     History,
     Ids,
+    MappingShelf,
+    Operators,
     Seal,
     Sessions,
     SoapService,
     Store,
 )
 from hub.settings import Settings
-from hub.translation import Book
 from hub.translation.codelists import CodeList
 
 
@@ -74,8 +76,10 @@ class Hub:
     catalogue: Catalogue
     agencies: Agencies
     places: Mapping[str, str]
-    dialects: Book
     codelists: Mapping[str, CodeList]
+    dialects: LiveBook
+    mappings: MappingShelf
+    operators: Operators
     connectors: Connectors
     schedule: Schedule
     #: checks a canonical record against its exchange's schema and its codes; pointers are relative to the record
@@ -93,6 +97,11 @@ class Hub:
     def agency_name(self, agency: str | None, language: str = "zh") -> str:
         found = self.agencies.get(agency)
         return found.label(language) if found else agency or "—"
+
+    def mapping_for(self, agency: Agency | None, exchange: str) -> InForce | None:
+        """What an exchange would be written by for an agency now; None where it takes the canonical record."""
+        reach = self.reach_for(agency, exchange) if agency else None
+        return self.dialects.in_force(reach.dialect) if reach and reach.dialect else None
 
     def reach_for(self, agency: Agency, exchange: str) -> Reach | None:
         """The first way to the agency that can carry the exchange."""

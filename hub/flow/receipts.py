@@ -226,6 +226,9 @@ def _send_back(
         message_key=receipt.id,
     )
     sent, state = unit.add_delivery(back, transfer.sender, "to", delivery.case)
+    written_by = hub.mapping_for(hub.agencies.get(transfer.sender), RECEIPT)
+    if written_by is not None and written_by.release is not None:
+        unit.choose_mappings({sent: written_by.release})
     unit.note(
         "receipt.forwarded",
         submission=submission,

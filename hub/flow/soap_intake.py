@@ -98,7 +98,7 @@ def _answered(
             ]
             _kept(hub, agency, dialect, body, headers, incoming, faults, message.key)
             return _refusal(service, dialect, incoming, key, faults)
-        answer = receive_message(hub, arrival, message)
+        answer = receive_message(hub, arrival, message, dialect)
     except HubError as error:
         if key is None:  # not even read: the intake has not seen it
             _kept(hub, agency, dialect, body, headers, incoming, error.faults)

@@ -402,3 +402,99 @@ drift = Table(
     Column("note", Text),
     UniqueConstraint("agency", "dialect", "exchange", "kind", "place", "value", name="uq_drift"),
 )
+
+# ------------------------------------------------------------------ versions of mappings
+# What a dialect was made of, by its hash; never changed, never removed.
+mapping_release = Table(
+    "mapping_release",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("dialect", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),  # zip
+    Column("kept_at", Utc, nullable=False),
+)
+
+# The version strings that transfers and renditions carry, and the releases that they may mean.
+mapping_recorded = Table(
+    "mapping_recorded",
+    metadata,
+    Column("recorded", String(200), primary_key=True),
+    Column("release", ForeignKey("mapping_release.hash"), primary_key=True),
+)
+
+# The lock of one dialect's versions, and how many changes its activations have seen.
+mapping_dialect = Table(
+    "mapping_dialect",
+    metadata,
+    Column("dialect", String(64), primary_key=True),
+    Column("changes", Integer, nullable=False),
+)
+
+mapping_version = Table(
+    "mapping_version",
+    metadata,
+    _id(),
+    Column("dialect", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("origin", String(16), nullable=False),  # files, draft, import
+    Column("state", String(16), nullable=False),
+    Column("release", ForeignKey("mapping_release.hash"), nullable=False),
+    Column("note", Text),
+    Column("findings", Json, nullable=False),
+    Column("foreign_facts", Json),  # what the hub that it was imported from said of it
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("active_from", Utc),
+    UniqueConstraint("dialect", "number", name="uq_mapping_version_number"),
+)
+
+mapping_activation = Table(
+    "mapping_activation",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("dialect", String(64), nullable=False),
+    Column("version_id", ForeignKey("mapping_version.id"), nullable=False),
+    Column("release", String(64), nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("kind", String(16), nullable=False),  # files, activation, rollback
+    Column("by_operator", String(64), nullable=False),
+    Column("back_to", BigInteger),
+    Column("called_off", Boolean, nullable=False),
+)
+Index("ix_mapping_activation", mapping_activation.c.dialect, mapping_activation.c.since)
+
+# Append-only: who did what with which content.
+mapping_event = Table(
+    "mapping_event",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("dialect", String(64), nullable=False),
+    Column("version_id", String(40)),
+    Column("kind", String(24), nullable=False),
+    Column("by_operator", String(64), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("release", String(64)),
+    Column("note", Text),
+    Column("facts", Json, nullable=False),
+)
+Index("ix_mapping_event", mapping_event.c.dialect, mapping_event.c.seq)
+
+# People who work on the hub. Whoever is removed keeps the name: it stands in the audit.
+operator = Table(
+    "operator",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("roles", Json, nullable=False),
+    Column("secret_hash", String(200), nullable=False),
+    Column("added_by", String(64), nullable=False),
+    Column("added_at", Utc, nullable=False),
+    Column("removed_at", Utc),
+)
+
+# By which release a delivery is to be written: chosen when it was accepted, or by whoever sends it again.
+delivery_mapping = Table(
+    "delivery_mapping",
+    metadata,
+    Column("delivery_id", ForeignKey("delivery.id"), primary_key=True),
+    Column("release", String(64), nullable=False),
+)

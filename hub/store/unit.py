@@ -598,6 +598,25 @@ class Unit:
         row = self._db.execute(select(t.rendition).where(t.rendition.c.id == rendition)).first()
         return _rendition(row) if row else None
 
+    def choose_mappings(self, releases: Mapping[str, str]) -> None:
+        """Delivery → hash of the release by which it is to be written. Replaces an earlier choice."""
+        if not releases:
+            return
+        dialect = sqlite if self._sqlite else postgresql
+        rows = [{"delivery_id": delivery, "release": release} for delivery, release in releases.items()]
+        statement = dialect.insert(t.delivery_mapping).values(rows)
+        self._db.execute(
+            statement.on_conflict_do_update(
+                index_elements=[t.delivery_mapping.c.delivery_id], set_={"release": statement.excluded.release}
+            )
+        )
+
+    def chosen_mapping(self, delivery: str) -> str | None:
+        """The hash of the release by which a delivery is to be written; None where whatever is in force will do."""
+        return self._db.execute(
+            select(t.delivery_mapping.c.release).where(t.delivery_mapping.c.delivery_id == delivery)
+        ).scalar()
+
     def rendition_count(self, delivery: str) -> int:
         return self._db.execute(
             select(func.count()).select_from(t.rendition).where(t.rendition.c.delivery_id == delivery)

@@ -79,7 +79,7 @@ class Book:
 
 def load(config_dir: Path, agencies: Agencies) -> Book:
     """The dialects under a configuration folder. Raises `ConfigErrors` with everything that is wrong with them."""
-    book, findings = _read(config_dir, agencies, {})
+    book, findings = read(config_dir, agencies, {})
     if findings:
         raise ConfigErrors(findings)
     return book
@@ -98,10 +98,11 @@ def load_one(folder: Path, codelists_dir: Path) -> Dialect:
 
 def check(config_dir: Path, agencies: Agencies, canonical_schemas: Mapping[str, Any]) -> list[Finding]:
     """Everything that is wrong with the dialects and code lists, also against the JSON Schemas of the exchanges' records."""
-    return _read(config_dir, agencies, canonical_schemas)[1]
+    return read(config_dir, agencies, canonical_schemas)[1]
 
 
-def _read(config_dir: Path, agencies: Agencies, schemas: Mapping[str, Any]) -> tuple[Book, list[Finding]]:
+def read(config_dir: Path, agencies: Agencies, schemas: Mapping[str, Any]) -> tuple[Book, list[Finding]]:
+    """The dialects that can be used, and everything that is wrong with any of them."""
     lists, findings = codelists.load(config_dir / "codelists", f"{config_dir.name}/codelists")
     dialects: dict[str, Dialect] = {}
     for folder in sorted(path for path in (config_dir / "dialects").glob("*") if path.is_dir()):

@@ -13,6 +13,7 @@ from hub.domain.agencies import Agency, Reach
 from hub.domain.faults import Fault
 from hub.flow import delivery as delivery_flow
 from hub.flow.delivery import ATTEMPT_GRACE
+from hub.flow.live import LiveBook
 from hub.flow.receipts import give
 from hub.flow.redelivery import redeliver
 from hub.ports import ConfigError, Connector, Endpoint, Outcome, OutcomeKind, Parcel, Sessions, SoapService
@@ -401,7 +402,7 @@ class OnlyInForce:
 @pytest.fixture
 def strict(bench: Bench) -> Bench:
     """The bench with a bureau whose dialect needs the day of effect."""
-    bench.hub.dialects = {"strict": OnlyInForce()}  # type: ignore[assignment]
+    bench.hub.dialects = LiveBook.fixed({"strict": OnlyInForce()})  # type: ignore[dict-item]
     agency = bench.hub.agencies._by_id[BUREAU]
     bench.hub.agencies._by_id[BUREAU] = dataclasses.replace(agency, reach=(Reach("inbox", "strict"),))
     real = bench.hub.connectors.endpoint

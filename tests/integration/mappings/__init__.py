@@ -1,0 +1,1 @@
+"""Versions of mappings on a real store."""

@@ -1,0 +1,52 @@
+"""The product's own dialects on a hub that is not running, at a clock that a test moves, on each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from hub.domain.mapping_versions import DRAFTED, VersionState
+from hub.flow.parts import Hub
+from hub.translation.release import Release
+from tests.flow_hub import MAPPINGS, StoppedClock, make_hub
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, store_url: str, clock: StoppedClock) -> Iterator[Hub]:
+    made = make_hub(tmp_path, store_url, MAPPINGS, clock=clock)
+    made.dialects.register_files()
+    yield made
+    made.broker.close()
+    made.database.close()
+
+
+def changed(hub: Hub, dialect: str, note: str, before: bytes = b"", after: bytes = b"") -> Release:
+    """The release of a dialect's files with a comment more in dialect.yaml, and one text in any of its files replaced."""
+    release = hub.dialects.release_of_files(dialect)
+    assert release is not None
+    files = {path: content.replace(before, after) if before else content for path, content in release.files.items()}
+    assert not before or files != dict(release.files)
+    path = f"dialects/{dialect}/dialect.yaml"
+    return Release.of(dialect, {**files, path: files[path] + f"# {note}\n".encode()})
+
+
+@pytest.fixture
+def put_in_force(hub: Hub, clock: StoppedClock) -> Callable[..., str]:
+    """Writes a release and its activation into the store, as another process would; returns the version's id."""
+
+    def put(release: Release, since: datetime | None = None) -> str:
+        hub.mappings.keep(release.dialect, release.hash, release.packed(), [])
+        with hub.mappings.begin(release.dialect) as step:
+            version = step.add_version(origin=DRAFTED, state=VersionState.ACTIVE, release=release.hash, by="li")
+            step.activate(version.id, release.hash, since or clock.technical(), "activation", "wang", None)
+        return version.id
+
+    return put
