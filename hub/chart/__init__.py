@@ -3,6 +3,6 @@ exchange, agency or phase, and nothing here reads the store: counts are handed i
 """
 
 from hub.chart.edges import ANY, Choice, Edge, NotInChart, Plan, plan
-from hub.chart.picture import Picture, legend, phase, whole
+from hub.chart.picture import Picture, breadth, legend, phase, whole
 
-__all__ = ["ANY", "Choice", "Edge", "NotInChart", "Picture", "Plan", "legend", "phase", "plan", "whole"]
+__all__ = ["ANY", "Choice", "Edge", "NotInChart", "Picture", "Plan", "breadth", "legend", "phase", "plan", "whole"]

@@ -25,7 +25,7 @@ def _em(character: str) -> float:
         return 0.4
     if character in _WIDE:
         return 0.95
-    return 0.72 if character.isupper() else 0.6
+    return 0.72 if character.isupper() else 0.58
 
 
 def wrapped(text: str, size: float, room: float) -> tuple[str, ...]:
@@ -33,8 +33,8 @@ def wrapped(text: str, size: float, room: float) -> tuple[str, ...]:
     long. A bracket that does not fit any more begins a line of its own where it can."""
     lines: list[str] = []
     line = ""
-    bracket = max(text.find("（"), text.find("("))
-    if bracket > 0 and width(text, size) > room and width(text[:bracket].rstrip(), size) <= room:
+    bracket = max(text.rfind("（"), text.rfind("("))
+    if bracket > 0 and text[-1] in "）)" and width(text[:bracket].rstrip(), size) <= room < width(text, size):
         return (text[:bracket].rstrip(), *wrapped(text[bracket:], size, room))
     for piece in _pieces(text):
         if line and width((line + piece).rstrip(), size) > room:

@@ -23,17 +23,16 @@ NAMESPACES: Any = {None: SVG}
 STYLE = Path(__file__).with_name("chart.css")
 
 MARGIN = 20.0
-NAME = 352.0
 INDENT = 20.0
-#: A lane is at least so wide, and grows until all of them fill the picture.
-LANE = 74.0
-LANES = 1060.0
-COUNT = 46.0
+#: A lane grows, up to a bound, until all of them fill the picture.
+LANE_MOST = 150.0
+#: What a picture fills if it can: a page that is scrolled, and a sheet of paper.
+SCREEN, SHEET = 1300.0, 1480.0
 #: The first baseline under a row's upper edge, and from line to line.
 NAME_SIZE, NAME_LINE = 14.0, 18.0
 PILL_SIZE, PILL_HEIGHT, PILL_GAP = 11.0, 16.0, 5.0
 ID_SIZE = 10.5
-HEAD_SIZE, HEAD_LINE = 12.5, 15.0
+HEAD_LINE = 15.0
 BAR = 30.0
 #: From the main arrow to the copies under it, and to the receipt that comes back.
 TRACK = 12.0
@@ -41,6 +40,19 @@ TRACK = 12.0
 ASIDE = 15.0
 SPOT = 4.5
 BOX = (9.0, 13.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the words of a language need: the column of names, a lane at least, a count, and the letters of the heads."""
+
+    name: float
+    lane: float
+    count: float
+    head: float
+
+
+MEASURES = {"zh": Measures(286.0, 80.0, 44.0, 12.0), "en": Measures(310.0, 86.0, 54.0, 11.0)}
 
 #: The address to which a row or one of its counts leads: (exchange, state or None).
 Link = Callable[[str, str | None], str]
@@ -72,7 +84,7 @@ class Picture:
 # ------------------------------------------------------------------ what can be drawn
 def whole(plan: Plan, language: str, subtitle: str = "", link: Link | None = None) -> Picture:
     """The whole plan: title, legend, and every phase under the other with its own heads."""
-    sheet = _Sheet(plan, language, link)
+    sheet = _Sheet(plan, language, link, SHEET)
     y = sheet.title(MARGIN, say("title", language), subtitle)
     y = sheet.legend(y) + 14
     for name, edges in plan.phases:
@@ -80,15 +92,21 @@ def whole(plan: Plan, language: str, subtitle: str = "", link: Link | None = Non
     return sheet.finish(y - 22 + MARGIN, say("title", language))
 
 
-def phase(plan: Plan, name: str, language: str, link: Link | None = None) -> Picture:
+def breadth(plan: Plan, language: str) -> float:
+    """How wide a picture of the plan comes out, so that several can be made alike."""
+    return _Sheet(plan, language, None, SCREEN).width
+
+
+def phase(plan: Plan, name: str, language: str, link: Link | None = None, wide: float = SCREEN) -> Picture:
     """One phase with the heads of its lanes, for a page that says the rest."""
-    sheet = _Sheet(plan, language, link)
+    sheet = _Sheet(plan, language, link, wide)
     y = sheet.phase(2, name, dict(plan.phases)[name])
     return sheet.finish(y + 2, plan.phase_name(name, language))
 
 
-def legend(plan: Plan, language: str) -> Picture:
-    sheet = _Sheet(plan, language, None)
+def legend(plan: Plan, language: str, wide: float = SCREEN) -> Picture:
+    """What the signs mean, for the same page."""
+    sheet = _Sheet(plan, language, None, wide)
     return sheet.finish(sheet.legend(2) + 2, say("legend", language))
 
 
@@ -96,16 +114,17 @@ def legend(plan: Plan, language: str) -> Picture:
 class _Sheet:
     """A picture that grows downwards. Every method takes the upper edge of what it draws and returns the lower one."""
 
-    def __init__(self, plan: Plan, language: str, link: Link | None) -> None:
+    def __init__(self, plan: Plan, language: str, link: Link | None, wide: float) -> None:
         self.plan = plan
         self.language = language
         self.link = link
         self.columns: Sequence[Column] = COLUMNS if plan.counts is not None else ()
-        lane = max(LANE, LANES / max(1, len(plan.lanes)))
-        self.lane = min(lane, 150.0)
-        self.left = MARGIN + NAME
+        self.measures = MEASURES["en" if language.startswith("en") else "zh"]
+        self.left = MARGIN + self.measures.name
+        room = wide - self.left - self.measures.count * len(self.columns) - MARGIN
+        self.lane = min(LANE_MOST, max(self.measures.lane, room / max(1, len(plan.lanes))))
         self.right = self.left + self.lane * len(plan.lanes)
-        self.width = self.right + COUNT * len(self.columns) + MARGIN
+        self.width = max(wide, self.right + self.measures.count * len(self.columns) + MARGIN)
         self.x = {kind: self.left + self.lane * (n + 0.5) for n, kind in enumerate(plan.lanes)}
         self.root = etree.Element(f"{{{SVG}}}svg", nsmap=NAMESPACES)
 
@@ -192,7 +211,7 @@ class _Sheet:
         ground = self.put(group, "rect", x=MARGIN, y=y, width=wide, height=0, class_="ground")
         self.put(group, "rect", x=MARGIN, y=y, width=wide, height=BAR, class_="bar")
         self.letter(group, MARGIN + 12, y + 21, title, 16, "phase-name")
-        told = say("number", self.language).format(len(edges))
+        told = say("number" if len(edges) > 1 else "one", self.language).format(len(edges))
         self.letter(group, MARGIN + wide - 12, y + 20, told, 12, "phase-number", "end")
         lines = self.put(group, "g", class_="lifelines")
         top = self._heads(group, y + BAR)
@@ -211,10 +230,13 @@ class _Sheet:
     def _heads(self, group: etree._Element, y: float) -> float:
         """The names of the lanes and of the columns of counts."""
         names = {
-            kind: wrapped(self.plan.lane_name(kind, self.language), HEAD_SIZE, self.lane - 8)
+            kind: wrapped(self.plan.lane_name(kind, self.language), self.measures.head, self.lane - 8)
             for kind in self.plan.lanes
         }
-        heads = {column.name: wrapped(column.head(self.language), 11.5, COUNT - 6) for column in self.columns}
+        heads = {
+            column.name: wrapped(column.head(self.language), self.measures.head, self.measures.count - 6)
+            for column in self.columns
+        }
         most = max([len(lines) for lines in (*names.values(), *heads.values())], default=1)
         height = most * HEAD_LINE + 12
         self.put(group, "rect", x=MARGIN, y=y, width=self.width - 2 * MARGIN, height=height, class_="heads")
@@ -223,16 +245,18 @@ class _Sheet:
             lane = self.put(group, "g", class_="lane", data_kind=kind)
             first = y + (height - len(lines) * HEAD_LINE) / 2 + 11.5
             for n, line in enumerate(lines):
-                self.letter(lane, self.x[kind], first + n * HEAD_LINE, line, HEAD_SIZE, "head", "middle")
+                self.letter(lane, self.x[kind], first + n * HEAD_LINE, line, self.measures.head, "head", "middle")
         for n, column in enumerate(self.columns):
             lines = heads[column.name]
             first = y + (height - len(lines) * HEAD_LINE) / 2 + 11.5
             for m, line in enumerate(lines):
-                self.letter(group, self._column(n), first + m * HEAD_LINE, line, 11.5, "head quiet", "middle")
+                self.letter(
+                    group, self._column(n), first + m * HEAD_LINE, line, self.measures.head, "head quiet", "middle"
+                )
         return y + height
 
     def _column(self, n: int) -> float:
-        return self.right + COUNT * (n + 0.5)
+        return self.width - MARGIN - self.measures.count * (len(self.columns) - n - 0.5)
 
     # -------------------------------------------------------- a row
     def _row(self, group: etree._Element, y: float, edge: Edge, odd: bool) -> float:
@@ -307,7 +331,7 @@ class _Sheet:
             class_ = f"count {column.tone if value else 'none'}"
             text = self.put(holder, "text", x=self._column(n), y=y, font_size=13, class_=class_, text_anchor="middle")
             text.set("data-count", column.name)
-            text.text = f"{value}{mark}" if value else "·"
+            text.text = f"{short(value, self.language)}{mark}" if value else "·"
 
     # -------------------------------------------------------- arrows
     def _arrows(self, row: etree._Element, edge: Edge, y: float) -> None:
@@ -389,6 +413,15 @@ class _Sheet:
         self.put(group, "circle", cx=x, cy=y, r=5.0, class_=f"founded {tone}")
         if tone == "secondary":
             self.put(group, "path", d=f"M {_n(x)} {_n(y - 5)} a 5 5 0 0 0 0 10 z", class_=f"founded-half {tone}")
+
+
+def short(value: int, language: str) -> str:
+    """A count in at most five characters; the whole of it stands in the row's description."""
+    if value < 10_000:
+        return str(value)
+    if language.startswith("en"):
+        return f"{value / 1000:.0f}k" if value < 1_000_000 else f"{value / 1_000_000:.1f}M"
+    return f"{value / 10_000:.1f}万" if value < 100_000 else f"{value / 10_000:.0f}万"
 
 
 #: The generic receipt, which the hub itself writes (`hub.flow.receipts`).

@@ -15,6 +15,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "title": ("社区矫正工作流程图", "Workflow of community corrections"),
     "legend": ("图例", "Legend"),
     "exchange": ("移送事项", "Exchange"),
+    "one": ("{}项", "{} exchange"),
     "number": ("{}项", "{} exchanges"),
     "legend.main": ("移送（圆点为发送单位，多个时为其中之一）", "handed over (from a dot, any one of several)"),
     "legend.copy": ("抄送", "copy"),
@@ -51,10 +52,10 @@ class Column:
 
 COLUMNS = (
     Column("all", ("全部", "all")),
-    Column("recent", (f"近{RECENT_DAYS}日", f"last {RECENT_DAYS} d")),
-    Column("under_way", ("在途", "on its way"), "open"),
-    Column("parked", ("待人工", "needs a person"), "bad", "parked"),
-    Column("owed", ("待回复", "answer owed"), "open"),
+    Column("recent", (f"近{RECENT_DAYS}日", f"last {RECENT_DAYS} days")),
+    Column("under_way", ("在途", "under way"), "open"),
+    Column("parked", ("待人工", "held"), "bad", "parked"),
+    Column("owed", ("待回复", "owed"), "open"),
     Column("returned", ("退回", "returned"), "warn", "returned"),
     Column("overdue", ("超期", "overdue"), "bad"),
 )

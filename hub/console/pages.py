@@ -19,13 +19,15 @@ from werkzeug.exceptions import NotFound as NoSuchPage
 from werkzeug.wrappers import Response as AnyResponse
 
 from hub import words
+from hub.chart import Choice, breadth, legend, phase, plan, whole
+from hub.chart.picture import STYLE
 from hub.console import access, language
 from hub.console.band import NEXT_ROOM, band, wrapped
 from hub.console.messages import Readable, Secrets, readable
 from hub.console.record import RecordTable
 from hub.domain.faults import Fault, HubError, Refused
 from hub.flow.parts import Hub
-from hub.store import console_queries, queries
+from hub.store import chart_counts, console_queries, queries
 from hub.translation.documents import file_name
 
 log = logging.getLogger(__name__)
@@ -102,6 +104,9 @@ def console(hub: Hub) -> Blueprint:
         ("/persons", "persons", desk.persons),
         ("/persons/<person>", "person", desk.person),
         ("/agencies", "agencies", desk.agencies),
+        ("/chart", "chart", desk.chart),
+        ("/chart.svg", "chart_file", desk.chart_file),
+        ("/chart.css", "chart_style", _chart_style),
         ("/documents/<transfer>/<int:number>", "document", desk.document),
         ("/<path:anything>", "nothing", _nothing),
     ):
@@ -165,6 +170,11 @@ def _say_failure(error: Exception) -> tuple[str, int]:
     number = secrets.token_hex(6)
     log.error("failure %s: GET %s", number, request.path, exc_info=error)
     return render_template("console/trouble.html", status=500, faults=[], number=number), 500
+
+
+def _chart_style() -> AnyResponse:
+    """The chart's own look, which its files carry within them."""
+    return send_file(STYLE, "text/css")
 
 
 def _nothing(anything: str) -> str:
@@ -350,6 +360,45 @@ class _Desk:
             max_age=0,
         )
 
+    # -------------------------------------------------------- the workflow chart
+    def chart(self) -> str:
+        """The chart with live counts, one picture a phase; `lane` narrows it to what one kind of agency sends or gets."""
+        lane = request.args.get("lane", "")
+        kinds = (lane,) if lane else ()
+        counts = chart_counts.counts(self._hub)
+        found = plan(self._hub.catalogue, Choice(kinds=kinds), counts)
+        parts = [plan(self._hub.catalogue, Choice((name,), kinds), counts) for name, _ in found.phases]
+        wide = max((breadth(part, _language()) for part in parts), default=0)
+        drawn = []
+        for part in parts:
+            [(name, edges)] = part.phases
+            drawn.append(
+                {
+                    "id": name,
+                    "name": part.phase_name(name, _language()),
+                    "overdue": sum(counts[e.exchange.id].overdue for e in edges if e.exchange.id in counts),
+                    # made by the chart itself, with everything escaped
+                    "picture": Markup(phase(part, name, _language(), _to_list, wide).text()),  # noqa: S704
+                }
+            )
+        return render_template(
+            "console/chart.html",
+            lane=lane,
+            lanes=[(kind, found.lane_name(kind, _language())) for kind in plan(self._hub.catalogue).lanes],
+            phases=drawn,
+            legend=Markup(legend(found, _language(), wide).text()),  # noqa: S704
+            provisional=any(one.provisional for one in counts.values()),
+            now=self._hub.clock.now(),
+        )
+
+    def chart_file(self) -> AnyResponse:
+        """The whole chart as a file of its own, for paper."""
+        now = self._hub.clock.now()
+        told = _pick((f"统计至 {language.at(now)}（北京时间）", f"counted {language.at(now)}, China Standard Time"))
+        picture = whole(plan(self._hub.catalogue, counts=chart_counts.counts(self._hub)), _language(), told)
+        name = _pick(("社区矫正工作流程图", "workflow-chart")) + f"-{now:%Y%m%d}.svg"
+        return send_file(BytesIO(picture.file()), "image/svg+xml", as_attachment=True, download_name=name, max_age=0)
+
     # -------------------------------------------------------- persons, agencies
     def persons(self) -> str:
         return render_template("console/persons.html", people=console_queries.persons(self._hub))
@@ -390,6 +439,11 @@ class _Desk:
 
 
 # ------------------------------------------------------------------ small things that templates say
+def _to_list(exchange: str, state: str | None) -> str:
+    """Where a row of the chart, or one of its counts, leads."""
+    return url_for("console.transfers", exchange=exchange, state=state)
+
+
 def masked(number: str | None) -> str:
     """An ID number in a list: enough to tell two persons apart, the whole of it stands on the person's own page."""
     if not number:

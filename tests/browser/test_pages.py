@@ -278,6 +278,80 @@ def test_agencies_show_how_they_are_reached_and_when_last(browser: WebDriver, ad
     assert bureau.find_elements(By.TAG_NAME, "td")[4].text != "—"
 
 
+# ------------------------------------------------------------------ the workflow chart
+def test_the_chart_counts_what_its_lists_hold(browser: WebDriver, address: str) -> None:
+    open_in(browser, f"{address}/chart", "zh")
+    counted = 0
+    leads = [
+        (cell.text, cell.get_attribute("data-count"), cell.find_element(By.XPATH, "..").get_attribute("href"))
+        for cell in browser.find_elements(By.CSS_SELECTOR, "[data-count]")
+        if cell.text != "·"
+    ]
+    assert {name for _, name, _ in leads} >= {"all", "parked", "returned"}
+    for shown, name, href in leads:
+        if name not in ("all", "parked", "returned"):
+            continue
+        browser.get(href)
+        assert len(rows(browser)) == int(shown), href
+        counted += 1
+    assert counted > 3
+
+
+def test_a_row_of_the_chart_leads_to_its_transfers(browser: WebDriver, address: str) -> None:
+    open_in(browser, f"{address}/chart", "zh")
+    row = browser.find_element(By.CSS_SELECTOR, "[data-exchange='admission.parole-handover']")
+    row.find_element(By.CSS_SELECTOR, ".name").click()
+    wait(browser).until(lambda b: "exchange=admission.parole-handover" in b.current_url)
+    assert {one.find_element(By.CSS_SELECTOR, "td.matter").text for one in rows(browser)} == {"假释交接"}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_words_of_the_chart_run_into_each_other_as_the_browser_draws_them(
+    browser: WebDriver, address: str, language: str
+) -> None:
+    open_in(browser, f"{address}/chart", language)
+    met = browser.execute_script(OVERLAPS)
+    assert met == []
+
+
+OVERLAPS = """
+const met = [];
+for (const svg of document.querySelectorAll('svg.chart')) {
+  const found = [...svg.querySelectorAll('text')].map((e) => [e.textContent, e.getBoundingClientRect()]);
+  const frame = svg.getBoundingClientRect();
+  found.forEach(([a, r], n) => {
+    if (r.left < frame.left || r.right > frame.right) met.push(a + ' leaves the picture');
+    for (const [b, s] of found.slice(n + 1)) {
+      const inset = 0.18 * r.height;
+      if (r.left < s.right - 1 && s.left < r.right - 1 && r.top + inset < s.bottom - inset && s.top + inset < r.bottom - inset)
+        met.push(a + ' / ' + b);
+    }
+  });
+}
+return met;
+"""
+
+
+def test_the_chart_is_narrowed_to_one_kind_of_agency_and_downloaded_whole(browser: WebDriver, address: str) -> None:
+    open_in(browser, f"{address}/chart", "zh")
+    everything = len(browser.find_elements(By.CSS_SELECTOR, "[data-exchange]"))
+    Select(browser.find_element(By.ID, "f-lane")).select_by_visible_text("村（居）民委员会")
+    browser.find_element(By.CSS_SELECTOR, "form.filters button").click()
+    wait(browser).until(lambda b: "lane=village" in b.current_url)
+    narrowed = [one.get_attribute("data-exchange") for one in browser.find_elements(By.CSS_SELECTOR, "[data-exchange]")]
+    assert "admission.registration" in narrowed
+    assert len(narrowed) < everything
+    answer = requests.get(f"{address}/chart.svg", timeout=30)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.content.count(b"data-exchange=") == everything
+
+
+def test_a_kind_of_agency_that_the_chart_does_not_have_is_told(address: str) -> None:
+    answer = requests.get(f"{address}/chart?lane=nobody", headers={"Accept-Language": "zh"}, timeout=30)
+    assert answer.status_code == 422
+    assert "nobody" in answer.text
+
+
 # ------------------------------------------------------------------ both languages, every page
 PAGES: dict[str, Callable[[Seen], str]] = {
     "transfers": lambda seen: "",
@@ -292,6 +366,8 @@ PAGES: dict[str, Callable[[Seen], str]] = {
     "person-in-transit": lambda seen: f"/persons/{seen.persons['sun']}",
     "refused": lambda seen: "/refused",
     "agencies": lambda seen: "/agencies",
+    "chart": lambda seen: "/chart",
+    "chart-prison": lambda seen: "/chart?lane=prison",
     "no-such-page": lambda seen: "/transfers/trf_00000000",
 }
 
