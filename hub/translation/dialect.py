@@ -189,7 +189,10 @@ class Dialect:
 
         Raises `Malformed` for what is no record of this dialect at all; every other mistake is a fault in the message.
         """
-        root = self.form.parse(payload)
+        return self.understand(operation, parts, self.form.parse(payload), sender)
+
+    def understand(self, operation: str | None, parts: Mapping[str, str], root: Node, sender: str) -> Message:
+        """The records of a message of which the tree is known already. Raises `Malformed` as `read` does."""
         entry = self._entry(operation, root)
         if root.name != entry.root:
             raise malformed(

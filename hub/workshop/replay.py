@@ -21,7 +21,7 @@ from hub.domain.faults import Fault, HubError
 from hub.domain.stored import PassedMessage, PassedRendition
 from hub.ports import History, Kept
 from hub.translation import Context, Dialect, Item, Message
-from hub.translation.foreign import Node, parse
+from hub.translation.foreign import Node
 from hub.translation.mapping import Line, RecordMapping, Section
 
 #: Examples that a group keeps; of more it only counts.
@@ -256,6 +256,8 @@ class _Comparison:
     ) -> None:
         self._active, self._draft = active, draft
         self._agencies, self._reopen, self._judge, self._exchange = agencies, reopen, judge, exchange
+        #: both take a message apart in the same way, so it is done once
+        self._one_form = active.form == draft.form
         self._lines: dict[tuple[int, str, str], dict[str, str]] = {}
 
     # ------------------------------------------------------------ what came
@@ -265,8 +267,8 @@ class _Comparison:
         except HubError:
             report.unreadable += 1
             return []
-        before = _read(self._active, kept, passed.agency)
-        after = _read(self._draft, kept, passed.agency)
+        before, tree = _read(self._active, kept, passed.agency, None)
+        after, _ = _read(self._draft, kept, passed.agency, tree if self._one_form else None)
         named = {before.exchange, after.exchange}
         if self._exchange is not None and self._exchange not in named:
             return []
@@ -366,9 +368,10 @@ class _Comparison:
     def _between_payloads(self, exchange: str, before: _Written, after: _Written) -> list[Change]:
         found: list[Change] = []
         if before.payload != after.payload:
+            texts = flat(self._active.form.parse(before.payload)), flat(self._draft.form.parse(after.payload))
             found = [
                 Change(place, kind, self._line("out", exchange, place, kind), old, new)
-                for place, kind, old, new in _between_texts(before, after)
+                for place, kind, old, new in _between_texts(*texts)
             ] or [
                 Change(".", "form", "", before.payload.decode(errors="replace"), after.payload.decode(errors="replace"))
             ]
@@ -419,14 +422,17 @@ class _Written:
     faults: tuple[Fault, ...]
 
 
-def _read(dialect: Dialect, kept: Kept, sender: str) -> _Read:
+def _read(dialect: Dialect, kept: Kept, sender: str, tree: Node | None) -> tuple[_Read, Node | None]:
+    """What a dialect makes of a message, and the message's tree."""
     try:
-        message: Message = dialect.read(kept.operation, kept.parts, kept.payload, sender)
+        tree = tree or dialect.form.parse(kept.payload)
+        message: Message = dialect.understand(kept.operation, kept.parts, tree, sender)
     except HubError as error:
-        return _Read(None, None, None, None, (), tuple(error.faults))
-    return _Read(
+        return _Read(None, None, None, None, (), tuple(error.faults)), tree
+    read = _Read(
         message.exchange, message.key, message.hint_agency, message.fingerprint, message.items, tuple(message.faults)
     )
+    return read, tree
 
 
 def _verdict(
@@ -477,10 +483,11 @@ def differences(before: Any, after: Any, place: str = "") -> Iterator[tuple[str,
         yield place, kind, before, after
 
 
-def _between_texts(before: _Written, after: _Written) -> Iterator[tuple[str, str, Any, Any]]:
-    old, new = flat(before.payload), flat(after.payload)
-    for place in dict.fromkeys([*old, *new]):
-        was, now = old.get(place), new.get(place)
+def _between_texts(
+    before: Mapping[str, list[str]], after: Mapping[str, list[str]]
+) -> Iterator[tuple[str, str, Any, Any]]:
+    for place in dict.fromkeys([*before, *after]):
+        was, now = before.get(place), after.get(place)
         if was == now:
             continue
         if was is None or now is None:
@@ -493,16 +500,10 @@ def _one(texts: list[str] | None) -> Any:
     return texts[0] if texts is not None and len(texts) == 1 else texts
 
 
-def flat(payload: bytes) -> dict[str, list[str]]:
-    """The texts of a foreign record by their places below its root, in order: XML, JSON, or lines."""
-    start = payload.lstrip()[:1]
+def flat(root: Node) -> dict[str, list[str]]:
+    """The texts of a foreign record by their places below its root, in order."""
     found: dict[str, list[str]] = {}
-    if start == b"<":
-        _flatten_node(parse(payload), "", found)
-    elif start in (b"{", b"["):
-        _flatten_json(json.loads(payload), "", found)
-    else:
-        found["."] = payload.decode("utf-8", "replace").splitlines()
+    _flatten_node(root, "", found)
     return found
 
 
@@ -513,17 +514,6 @@ def _flatten_node(node: Node, place: str, found: dict[str, list[str]]) -> None:
         found.setdefault(place or ".", []).append(node.text)
     for child in node.order:
         _flatten_node(child, f"{place}/{child.name}" if place else child.name, found)
-
-
-def _flatten_json(value: Any, place: str, found: dict[str, list[str]]) -> None:
-    if isinstance(value, dict):
-        for name, below in value.items():
-            _flatten_json(below, f"{place}/{name}" if place else name, found)
-    elif isinstance(value, list):
-        for below in value:
-            _flatten_json(below, place, found)
-    else:
-        found.setdefault(place or ".", []).append(json.dumps(value, ensure_ascii=False))
 
 
 def lines_by_place(mapping: RecordMapping, direction: str) -> dict[str, str]:

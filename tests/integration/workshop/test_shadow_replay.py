@@ -206,6 +206,7 @@ def test_the_command_tells_the_differences_and_keeps_the_run(sqlite_url: str, tm
     assert found["report"]["counts"]["in"]["changed"] == 6
 
 
+@pytest.mark.timeout(1800)
 def test_a_hundred_thousand(sqlite_url: str, tmp_path: Path, drafted: Callable[..., Dialect]) -> None:
     """Exactly the transfers that a planted change touches, in memory that does not grow."""
     hub = build(settings.load({}, database_url=sqlite_url, data_dir=tmp_path / "data"))
