@@ -163,7 +163,8 @@ class Parcel:
     """What a connector hands over: one frozen rendition and what goes with it.
 
     `payload` is the record in the recipient's dialect: for document/literal SOAP the element that goes into the body,
-    for XML inside a string that XML as UTF-8 text without declaration, for REST the JSON. Where the record carries a
+    for XML inside a string that XML as UTF-8 text without declaration, for REST the JSON of the hub's own contract, or,
+    where `dialect` names one, the bytes of that dialect as they are to arrive. Where the record carries a
     document's content, the payload holds the token `urn:sha256:<hex>` as the element's whole text; the connector puts
     base64 (or what its contract wants) in its place, so that a rendition never holds megabytes.
     `facts` are envelope facts of the mapping (`operation`, and values such as the prison's `ywlx`).
@@ -179,6 +180,8 @@ class Parcel:
     facts: Mapping[str, str]
     attachments: Sequence[Attachment]
     sent_at: datetime
+    #: whose words the payload is in; None for the canonical form
+    dialect: str | None = None
 
 
 class OutcomeKind(StrEnum):

@@ -287,6 +287,7 @@ def _call(hub: Hub, job: Job, rendition: StoredRendition, endpoint: Endpoint) ->
             for d in job.documents
         ),
         sent_at=rendition.frozen_at,
+        dialect=rendition.dialect,
     )
     connector = hub.connectors.call_side(rendition.transport)
     try:

@@ -320,6 +320,8 @@ def submit_dialect(hub: Hub, agency: str, key: str | None, payload: bytes, media
             ]
         )
     dialect = hub.dialects[speaks]
+    if dialect.form.name != "xml":
+        media_type = dialect.form.media_type  # what no declaration tells: in which encoding these bytes are shown again
     arrival = Arrival(agency, key or "", hashlib.sha256(payload).hexdigest(), "http", payload, media_type, speaks)
     try:
         message = dialect.read(None, {}, payload, agency)

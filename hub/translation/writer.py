@@ -143,15 +143,14 @@ class Writer:
             self._section(mapping.split, instance)
         self._finish()
         # where a mapping goes both ways, what it only derives when reading need not be there when writing
-        told = {
-            line.target
-            for part in (mapping.section, mapping.split)
-            if part
-            for line in part.lines
-            if line.direction == "both"
-        }
+        top, each = mapping.record.strip("/"), (mapping.split.each or "").strip("/") if mapping.split else ""
+        told: dict[str, str] = {}
+        for part, below in ((mapping.section, top), (mapping.split, f"{top}/{each}")):
+            for line in part.lines if part else ():
+                if line.direction == "both":
+                    told[line.target] = f"/{below}/{line.clauses[0].get('at')}"
         self.required = tuple(
-            (getter(path), pointer_of(path), source)
+            (getter(path), pointer_of(path), told.get(path, f"/{top}"), source)
             for path, source in mapping.required
             if mapping.direction == "out" or path in told
         )
@@ -165,12 +164,12 @@ class Writer:
         piece = self._element(self._root, record, writing, ())
         faults = piece.faults
         faulted = {fault.pointer for fault in faults}
-        for get, pointer, source in self.required:
+        for get, pointer, xpath, source in self.required:
             if get(record) is ABSENT and pointer not in faulted:
                 faults.append(
-                    Fault("field.missing", pointer, f"缺少{pointer}", f"{pointer} is missing", None, None, source)
+                    Fault("field.missing", pointer, f"缺少{pointer}", f"{pointer} is missing", xpath, None, source)
                 )
-        return piece.made, faults
+        return piece.made, [replace(one, xpath=self.form.place(one.xpath) if one.xpath else None) for one in faults]
 
     def text(
         self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
@@ -267,7 +266,7 @@ class Writer:
             shown = (*path, one.name)
             counts[one.name] += 1
             piece = self._element(one, item, writing, path)
-            if len(items) > 1:
+            if len(items) > 1 or (place.listed and place.form.name == "json"):
                 indexed = f"/{'/'.join(shown)}"
                 piece.faults = [
                     Fault(

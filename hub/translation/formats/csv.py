@@ -180,6 +180,10 @@ class Csv:
         """No row is an empty list."""
         return
 
+    def place(self, path: str) -> str:
+        """A path of what is written, from the row on: there is no line yet."""
+        return path.removeprefix(f"/{ROOT}/")
+
     def write(self, record: Any) -> str:
         rows = list(rows_of(record, self.group.name if self.group else None))
         names = list(self.columns) or list(dict.fromkeys(name for row in rows for name in row))

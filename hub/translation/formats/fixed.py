@@ -203,6 +203,10 @@ class Fixed:
         """No line is an empty list."""
         return
 
+    def place(self, path: str) -> str:
+        """A path of what is written, from the row on: there is no line yet."""
+        return path.removeprefix(f"/{ROOT}/")
+
     def write(self, record: Any) -> str:
         kinds = {kind.name: kind for kind in self.kinds}
         lines: list[str] = []

@@ -83,6 +83,10 @@ class Format(Protocol):
         """A list without items where the contract wants one; None where the format has no such thing."""
         ...
 
+    def place(self, path: str) -> str:
+        """How the place of something that is written is told; `path` is `/name/name[2]/@name`."""
+        ...
+
     def write(self, record: Any) -> str: ...
 
 

@@ -151,6 +151,11 @@ class Json:
     def empty(self, spot: Spot) -> Made:
         return Made(spot, None, empty=True)
 
+    def place(self, path: str) -> str:
+        """A path of what is written as a JSON Pointer."""
+        steps = re.sub(r"\[(\d+)\]", lambda found: f"/{int(found[1]) - 1}", path)
+        return steps.removeprefix(f"/{ROOT}")
+
     def write(self, record: Any) -> str:
         return _json(_plain(record))
 

@@ -101,6 +101,10 @@ class Xml:
         """No element is an empty list."""
         return
 
+    def place(self, path: str) -> str:
+        """An XPath is told as it is."""
+        return path
+
     def write(self, record: Any) -> str:
         declared = self.declaration or self.encoding is not UTF_8
         return f'<?xml version="1.0" encoding="{self.encoding.name}"?>{record}' if declared else str(record)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +18,7 @@ from scripted import DROP, HALF, Got, MemorySessions, Script, closed_port, parce
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from connectors.rest import RestConnector
-from hub.ports import ConfigError, Endpoint, Outcome, OutcomeKind, SystemReceipt
+from hub.ports import Attachment, ConfigError, Endpoint, Outcome, OutcomeKind, SystemReceipt
 
 Serve = Callable[[Callable[[Got], Any]], Script]
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
@@ -44,6 +46,32 @@ def test_a_delivery_is_told_and_signed(serve: Serve, sessions: MemorySessions) -
     )
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(got.body + b" ", got.headers)
+
+
+def test_a_record_in_the_agencys_dialect_is_the_body_as_it_is_with_its_documents_in_their_places(
+    serve: Serve, sessions: MemorySessions
+) -> None:
+    script = serve(lambda got: (200, "application/json", b""))
+    digest = hashlib.sha256(b"%PDF-1.4").hexdigest()
+    payload = f"LSH,XM,NR\r\n1,周㴔,urn:sha256:{digest}\r\n".encode("gb18030")
+    told = replace(
+        parcel("", attachments=(Attachment(digest, "判决书", None, "application/pdf", 8, lambda: b"%PDF-1.4"),)),
+        payload=payload,
+        media_type="text/csv; charset=GB18030",
+        dialect="county",
+    )
+    assert RestConnector().call(endpoint(script.url), told, sessions).kind is OutcomeKind.DONE
+    [got] = script.got
+    assert got.body.decode("gb18030") == f"LSH,XM,NR\r\n1,周㴔,{base64.b64encode(b'%PDF-1.4').decode()}\r\n"
+    assert got.headers["content-type"] == "text/csv; charset=GB18030"
+    assert (got.headers["hub-delivery"], got.headers["hub-exchange"]) == ("delivery-1", "admission.documents")
+    signed = f"message-1.{got.headers['webhook-timestamp']}.".encode() + got.body
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert got.headers["webhook-signature"] == f"v1,{wanted}"
+    without = replace(told, attachments=())
+    assert RestConnector().call(endpoint(script.url), without, sessions).code == "hub.attachment"
+    assert len(script.got) == 1, "nothing half-made leaves"
 
 
 def test_an_attempt_more_has_the_same_id_and_body_and_a_time_of_its_own(serve: Serve, sessions: MemorySessions) -> None:
