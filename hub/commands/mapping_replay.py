@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
 import os
 import signal
@@ -22,7 +21,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hub.commands.mapping import mapping
 from hub.commands.telling import JSON, LANGUAGE, CommandFailed, open_hub, print_json, print_table, told
-from hub.translation import Dialect, load_one
+from hub.findings import ConfigErrors
+from hub.flow.live import InForce
+from hub.translation.release import compiler, draft_of
 
 #: A replay is in no hurry: by default it takes half of one core, and next to nothing where others want it.
 SHARE = 0.5
@@ -100,7 +101,7 @@ def replay(
     hub = open_hub()
     if dialect not in hub.dialects:
         raise CommandFailed(f"没有方言“{dialect}”；有：{'、'.join(hub.dialects)} (no such dialect)")
-    active = hub.dialects[dialect]
+    active = hub.dialects.in_force(dialect)
     drafted = open_draft(hub, dialect, draft)
     run_id = run_id or hub.ids.new("rpl")
     if background:
@@ -113,9 +114,9 @@ def replay(
         hub.database,
         run_id,
         dialect=dialect,
-        active=release_of(active),
+        active=active.version or active.release or "",
         draft=draft,
-        draft_hash=release_of(drafted),
+        draft_hash=drafted.release or "",
         asked={"exchange": exchange, "days": days, "share": share},
         by=getpass.getuser(),
         now=now(),
@@ -135,8 +136,8 @@ def replay(
 
             report = run(
                 hub.history,
-                active,
-                drafted,
+                active.dialect,
+                drafted.dialect,
                 agencies=hub.agencies,
                 recipients=[a.id for a in hub.agencies if any(reach.dialect == dialect for reach in a.reach)],
                 reopen=lambda passed: hindsight.reopen(hub, passed),
@@ -210,25 +211,18 @@ def word(name: str, language: str) -> str:
     return WORDS[name][0 if language == "zh" else 1] if name in WORDS else name
 
 
-def release_of(dialect: Dialect) -> str:
-    """A digest of all mappings of a dialect as they are, 64 hexadecimal digits."""
-    return hashlib.sha256("\n".join(sorted(dialect.versions.values())).encode()).hexdigest()
-
-
-def open_draft(hub: Any, dialect: str, reference: str) -> Dialect:
-    """The draft that is meant: a folder, or a version that the hub knows. Raises `ConfigErrors` for one that does not compile."""
+def open_draft(hub: Any, dialect: str, reference: str) -> InForce:
+    """The draft that is meant: a folder of the dialect, a whole configuration folder, or what `hub.dialects` knows by a
+    name. Raises `ConfigErrors` for one that does not compile."""
     folder = Path(reference)
     if not folder.is_dir():
-        found: Dialect = hub.dialects.release(reference, dialect)
-        if found.name != dialect:
-            raise CommandFailed(f"“{reference}”是方言“{found.name}”的版本 (a version of another dialect)")
+        found: InForce = hub.dialects.find(reference, dialect)
         return found
-    if (folder / "dialect.yaml").is_file():
-        lists = folder.parent.parent / "codelists"
-        return load_one(folder, lists if lists.is_dir() else hub.settings.config_dir / "codelists")
-    if not (folder / "dialects" / dialect).is_dir():
-        raise CommandFailed(f"“{reference}”中没有dialects/{dialect} (there is no dialects/{dialect} in it)")
-    return load_one(folder / "dialects" / dialect, folder / "codelists")
+    release = draft_of(folder, dialect, [hub.settings.config_dir / "codelists"])
+    compiled = compiler(hub.agencies, {})(release)
+    if compiled.findings or compiled.dialect is None:
+        raise ConfigErrors(compiled.findings)
+    return InForce(compiled.dialect, release.hash)
 
 
 def tell(report: dict[str, Any], lang: str) -> None:

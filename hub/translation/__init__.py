@@ -5,7 +5,7 @@ them, and words the hub's answers. Nothing here stores, sends or decides who rec
 """
 
 from hub.findings import ConfigErrors, Finding
-from hub.translation.book import Book, check, load, load_one
+from hub.translation.book import Book, check, load
 from hub.translation.dialect import AnswerRecord, CannotWrite, Context, Dialect, Item, Message, ParkedPerson, Written
 from hub.translation.reader import Blob
 
@@ -24,5 +24,4 @@ __all__ = [
     "Written",
     "check",
     "load",
-    "load_one",
 ]

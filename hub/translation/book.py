@@ -85,17 +85,6 @@ def load(config_dir: Path, agencies: Agencies) -> Book:
     return book
 
 
-def load_one(folder: Path, codelists_dir: Path) -> Dialect:
-    """The dialect of one folder with the code lists of another. Raises `ConfigErrors` with everything that is wrong."""
-    lists, findings = codelists.load(codelists_dir, f"{codelists_dir.parent.name}/{codelists_dir.name}")
-    loader = _Loader(folder, f"{folder.parent.name}/{folder.name}", lists, {})
-    dialect = loader.load()
-    findings += loader.files.findings
-    if findings or dialect is None:
-        raise ConfigErrors(findings)
-    return dialect
-
-
 def check(config_dir: Path, agencies: Agencies, canonical_schemas: Mapping[str, Any]) -> list[Finding]:
     """Everything that is wrong with the dialects and code lists, also against the JSON Schemas of the exchanges' records."""
     return read(config_dir, agencies, canonical_schemas)[1]

@@ -17,10 +17,12 @@ from sqlalchemy import func, select
 
 from hub import settings
 from hub.bootstrap import build
+from hub.domain.agencies import Agencies
 from hub.flow import hindsight
 from hub.flow.parts import Hub
 from hub.store import tables as t
-from hub.translation import Dialect, load_one
+from hub.translation import Dialect
+from hub.translation.release import compiler, draft_of
 from hub.workshop.replay import Judgement, Report, Touched, replay
 from tests.passed_history import BUREAU, fill, handover, refuse, send
 
@@ -48,7 +50,9 @@ def drafted(tmp_path: Path) -> Callable[..., Dialect]:
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
-        return load_one(folder / "dialects" / dialect, folder / "codelists")
+        made = compiler(Agencies([], {}), {})(draft_of(folder, dialect, []))
+        assert made.dialect is not None, made.findings
+        return made.dialect
 
     return make
 
@@ -192,7 +196,8 @@ def test_the_command_tells_the_differences_and_keeps_the_run(sqlite_url: str, tm
     assert "×6" in ran.stdout
     touched = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
     assert [one["transfer"] for one in touched] == [f"trf_{n:026d}" for n in range(0, 60, 10)]
-    kept = json.loads(hub_says("replays", "--json").stdout)["items"]
+    assert hub_says("replay", "prison", "--draft", "files:prison").returncode == 0, "the same again differs in nothing"
+    kept = json.loads(hub_says("replays", "--json").stdout)["items"][1:]
     assert [(one["state"], one["report"]["done"]) for one in kept] == [("done", 60)]
 
     begun = hub_says("replay", "prison", "--draft", str(draft / "dialects" / "prison"), "--background", "--json")
