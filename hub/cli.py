@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from hub.commands import mapping_drift as _mapping_drift  # noqa: F401
+from hub.commands import mapping_prove as _mapping_prove  # noqa: F401
 from hub.commands import mapping_replay as _mapping_replay  # noqa: F401 - adds its commands to `mapping`
 from hub.commands.chart import chart
 from hub.commands.mapping import mapping

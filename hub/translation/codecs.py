@@ -413,7 +413,19 @@ def _agency(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
         return Codec(None, place)
     if form == "id":
         return Codec(None, _encode_text)
-    return Codec(lambda text: f"{form}.{PlaceCode.parse(text).text}", place)
+
+    def only_place(value: Any, agencies: Agencies) -> str:
+        """The place alone says which agency is meant only for the one of this kind that sits there."""
+        code = place(value, agencies)
+        if value != f"{form}.{code}":
+            raise NotValid(
+                "agency.kind",
+                f"此处只写区划，意为{form}.{code}，不能表示{value}",
+                f"only a place is written here, which means {form}.{code} and not {value}",
+            )
+        return code
+
+    return Codec(lambda text: f"{form}.{PlaceCode.parse(text).text}", only_place)
 
 
 def _marked_court(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:

@@ -31,6 +31,7 @@ FILE_KEYS = (
     "lines",
     "split",
     "only",
+    "loses",
 )
 SECTION_KEYS = ("each", "lines", "only")
 #: Where a value comes from: exactly one of these in a clause.
@@ -51,6 +52,7 @@ CLAUSE_KEYS = frozenset(
         "named",
         "lines",
         "only",
+        "loses",
     }
 )
 DERIVATIONS = {"last day": 2, "days after": 1, "term between": 2, "longest": 1}
@@ -103,6 +105,16 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """What an administrator says that a line loses, in words, and where it is said."""
+
+    zh: str
+    en: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordMapping:
     """One exchange in one dialect, as its file says it."""
 
@@ -123,6 +135,8 @@ class RecordMapping:
     split: Section | None
     file: str
     line: int
+    #: place of a line → what it is declared to lose
+    loses: Mapping[str, Loss] = field(default_factory=dict)
     #: bytes of the file and of those that it is like, for the version's hash
     contents: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -180,6 +194,7 @@ class Files:
         lines: dict[tuple[str, str, str], Line] = {}
         splits: list[Section] = []
         required: dict[str, str] = {}
+        loses: dict[str, Loss] = {}
         for name, found in chain:
             file = self.named(name)
             for key in found:
@@ -198,6 +213,7 @@ class Files:
                     for part in splits
                 ]
                 required.pop(dropped, None)
+                loses.pop(dropped, None)
             own = self.section(found, file, None)
             for line in own.lines:
                 lines[_slot(line)] = line
@@ -209,13 +225,14 @@ class Files:
                 )
             for n, place in enumerate(self._names(found, "required", file)):
                 required[place] = f"{file}:{found.line_of('required', n)}"
+            loses.update(self._losses(found, file))
             if "facts" in found:
                 merged["facts"] = {**merged.get("facts", {}), **(found["facts"] or {})}
             merged.update(
                 {
                     key: value
                     for key, value in found.items()
-                    if key not in ("lines", "split", "only", "required", "drop", "facts")
+                    if key not in ("lines", "split", "only", "required", "drop", "facts", "loses")
                 }
             )
         file = self.named(stem)
@@ -284,7 +301,31 @@ class Files:
             split=split,
             file=file,
             line=top.line,
+            loses=loses,
             contents=tuple((self.folder / f"{name}.yaml").read_bytes() for name, _ in chain),
+        )
+
+    def _losses(self, found: LinedDict, file: str) -> dict[str, Loss]:
+        """The losses that a file declares for lines that stand in a file it is like, by their place."""
+        declared = found.get("loses")
+        if declared is None:
+            return {}
+        losses: dict[str, Loss] = {}
+        for place, said in declared.items() if isinstance(declared, LinedDict) else [("", None)]:
+            loss = loss_of(said, file, declared.line_of(place) if place else found.line_of("loses"))
+            if loss is None:
+                self._no_loss(file, declared.line_of(place) if place else found.line_of("loses"))
+            else:
+                losses[place] = loss
+        return losses
+
+    def _no_loss(self, file: str, line: int) -> None:
+        self.say(
+            file,
+            line,
+            "loses.shape",
+            "loses应说明会丢失什么：一句话，或{zh: …, en: …}",
+            "loses says in words what is lost: a sentence, or {zh: …, en: …}",
         )
 
     def _names(self, found: Mapping[str, Any], key: str, file: str) -> list[str]:
@@ -413,6 +454,8 @@ class Files:
                 f"未知的键或写法“{key}”；已知的有：{'、'.join(sorted(CLAUSE_KEYS))}",
                 f"unknown key or codec {key!r}; known are {', '.join(sorted(CLAUSE_KEYS))}",
             )
+        if "loses" in clause and loss_of(clause["loses"], file, clause.line_of("loses")) is None:
+            self._no_loss(file, clause.line_of("loses"))
         return not unknown
 
     def _source_is_sound(self, clause: Mapping[str, Any], source: str, file: str, line: int) -> bool:
@@ -462,6 +505,15 @@ def sentences(found: Any) -> tuple[str, str, str] | None:
     """Rule and both sentences of a fault that a mapping itself words."""
     if isinstance(found, Mapping) and all(isinstance(found.get(key), str) for key in ("rule", "zh", "en")):
         return found["rule"], found["zh"], found["en"]
+    return None
+
+
+def loss_of(said: Any, file: str, line: int) -> Loss | None:
+    """What is lost, from a sentence or from one in each language; None where it is neither."""
+    if isinstance(said, str) and said.strip():
+        return Loss(said, said, file, line)
+    if isinstance(said, Mapping) and all(isinstance(said.get(key), str) for key in ("zh", "en")):
+        return Loss(said["zh"], said["en"], file, line)
     return None
 
 
