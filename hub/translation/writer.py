@@ -127,6 +127,8 @@ class Writer:
         form: Format | None = None,
     ) -> None:
         self.mapping, self.lists, self._say, self.used = mapping, lists, say, set[str]()
+        #: what the contract says of the record's root; None where it says nothing
+        self.element = root
         #: what the contract says of the record's root element, where there is a contract
         self.contract = root
         self.form: Format = form or Xml()

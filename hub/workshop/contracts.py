@@ -1,5 +1,4 @@
-"""The contract of a dialect as a proof needs it: the root of an operation's record, and what a strict reader of the XML Schema
-would say of one that the hub wrote.
+"""What a strict reader of a dialect's XML Schema would say of a record that the hub wrote.
 
 The writer checks each text while it writes; this looks at the whole record with another program's eyes.
 """
@@ -15,16 +14,15 @@ from typing import Any
 from lxml import etree
 
 from hub.findings import read_yaml
-from hub.translation.schema import WSDL, XSD, Element, Wsdl
+from hub.translation.schema import WSDL, XSD, Element
 
 _PREFIX = re.compile(r"\{[^}]*\}")
 
 
 class Contract:
-    """A dialect's WSDL: its operations, and its XML Schema where it has one that can be used on its own."""
+    """The XML Schema in a dialect's WSDL, where it has one that can be used on its own."""
 
     def __init__(self, path: Path) -> None:
-        self.wsdl = Wsdl(path)
         self._schema = _schema(path)
 
     @classmethod
@@ -33,10 +31,6 @@ class Contract:
         found, _ = read_yaml(folder / "dialect.yaml", "dialect.yaml")
         named = str(found.get("wsdl", "none")) if found is not None else "none"
         return cls(folder / named) if (folder / named).is_file() else None
-
-    def root(self, operation: str | None) -> Element | None:
-        """The element that the record of an operation begins with; None where it has no schema (typed parts)."""
-        return self.wsdl.operations.get(operation or "", (None, None))[0]
 
     def errors(self, payload: bytes, left_out: Iterable[str], root: Element) -> Iterator[tuple[str, str]]:
         """What the XML Schema finds wrong with a record: place and message. `left_out` are put in by the connector later."""

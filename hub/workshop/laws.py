@@ -27,9 +27,10 @@ from hub.translation import CannotWrite, Context, Dialect
 from hub.translation.canonical import ABSENT, getter
 from hub.translation.codecs import SHANGHAI
 from hub.translation.codelists import Carried, CodeList
-from hub.translation.foreign import Node, parse, path_of
+from hub.translation.foreign import Node, path_of
 from hub.translation.mapping import Clause, Line, Loss, RecordMapping, Section, loss_of
 from hub.translation.reader import Found, Reader, place_of
+from hub.translation.writer import Writer
 from hub.workshop.contracts import Contract
 from hub.workshop.foreign_records import ForeignRecords, Spot, codec_of, compare
 from hub.workshop.generation import DOCUMENTS, Hint, Records
@@ -199,7 +200,7 @@ class _Trial:
         schema = self.schemas.get(name)
         if mapping is None or schema is None:
             return
-        one = _Exchange(self, name, mapping, reader, writer is not None, schema)
+        one = _Exchange(self, name, mapping, reader, writer, schema)
         one.prove(records, seed)
         self.report.proofs.append(one.proof)
 
@@ -283,9 +284,10 @@ class _Exchange:
         name: str,
         mapping: RecordMapping,
         reader: Reader | None,
-        writes: bool,
+        writer: Writer | None,
         schema: Mapping[str, Any],
     ) -> None:
+        writes = writer is not None
         self.trial, self.name, self.mapping, self.reader, self.writes = trial, name, mapping, reader, writes
         self.words, self.dialect = trial.words, trial.dialect
         lines = list(_lines(mapping))
@@ -302,14 +304,14 @@ class _Exchange:
         self.validator = jsonschema_rs.validator_for(dict(schema), validate_formats=True)
         literals = _literals(lines)
         self.records = Records(schema, self.words, self._hints(), literals)
-        self.root = trial.contract.root(mapping.operation) if trial.contract else None
+        self.root = reader.element if reader is not None else writer.element if writer is not None else None
         self.foreign = ForeignRecords(mapping, self.root, self.words, literals) if reader is not None else None
         sections = [part for part in (mapping.section, mapping.split) if part]
         self.pairs = [pair for part in sections for pair in self._pairs(part)] if ways == "both" else []
         self.one_way = [(line, clause, *way) for line, clause, way in self._one_way(sections)] if writes else []
-        #: rules that the mapping words itself: it turns records away on purpose
+        #: rules that the mapping words itself, turning records away on purpose, with the places that they rest on
         self.worded = {
-            str(said["rule"])
+            str(said["rule"]): tuple(str(path) for path in of) if isinstance(of := clause.get("of"), list) else ()
             for line in lines
             for clause in line.clauses
             for key in ("fault", "missing")
@@ -420,7 +422,7 @@ class _Exchange:
             done += 1
             payload = _inlined(written.payload)
             self._fits_contract(payload)
-            tree = parse(payload)
+            tree = self.dialect.form.parse(payload)
             self._mark_written(tree)
             self._says_what_it_was(record)
             if self.pairs and self.reader is not None:
@@ -545,7 +547,7 @@ class _Exchange:
             for fault in error.faults:
                 self._fault_differs(fault, "round-trip.unwritable")
             return
-        after = parse(_inlined(written.payload))
+        after = self.dialect.form.parse(_inlined(written.payload))
         self._mark_written(after)
 
         def say(spot: Spot, before: Any, now: Any) -> None:
@@ -569,6 +571,10 @@ class _Exchange:
     def _unreadable(self, found: Found) -> None:
         for fault in found.faults:
             self.proof.refused[fault.rule] += 1
+            for path in self.worded.get(fault.rule, ()):
+                self.records.need(path)
+                if self.foreign is not None:
+                    self._need_for(path)
             if fault.rule == "field.missing" and fault.xpath and self.foreign is not None:
                 self.foreign.need(fault.xpath)
             if fault.rule not in self.worded and not fault.rule.startswith(_TURNED_AWAY):
