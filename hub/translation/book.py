@@ -227,7 +227,7 @@ class _Loader:
     @staticmethod
     def _says_more(found: LinedDict) -> bool:
         """A dialect that says itself what its XML is needs no word about a WSDL."""
-        return any(key in found for key in ("format", "namespaces", "nested"))
+        return any(key in found for key in ("format", "encoding", "namespaces", "nested", "declaration"))
 
     def _layout(self, mapping: RecordMapping) -> Element | None:
         """The root of a record in a format without WSDL, as its schema or layout has it."""

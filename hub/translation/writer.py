@@ -784,7 +784,7 @@ def _qualify(root: _Place, places: list[_Place], form: Xml) -> None:
     nil = any(child.element is not None and child.element.nillable for place in places for child in place.children)
     root.declared = "".join(
         f' xmlns{":" + prefix[:-1] if prefix else ""}="{escape_attribute(namespace)}"'
-        for namespace, prefix in prefixes.items()
+        for namespace, prefix in sorted(prefixes.items(), key=lambda one: one[1] != "")
         if namespace in used and namespace
     ) + (f' xmlns:xsi="{XSI}"' if nil else "")
 

@@ -127,6 +127,14 @@ class _Options:
         if not isinstance(spaces, Mapping) or not all(isinstance(uri, str) and uri for uri in spaces.values()):
             self._wrong(self.found, "namespaces", "应为“前缀: 命名空间”", "prefix: namespace")
             spaces = {}
+        for key in ("encoding", "declaration"):
+            if key in self.found and self.found.get("wsdl", "none") != "none":
+                self._wrong(
+                    self.found,
+                    key,
+                    "SOAP报文的编码和声明写在transport.yaml中",
+                    "the encoding and declaration of SOAP messages stand in transport.yaml",
+                )
         prefixes = {str(prefix): str(uri) for prefix, uri in spaces.items()}
         if len(set(prefixes.values())) < len(prefixes):
             self._wrong(self.found, "namespaces", "同一命名空间有两个前缀", "one namespace has two prefixes")
