@@ -3,6 +3,19 @@ exchange, agency or phase, and nothing here reads the store: counts are handed i
 """
 
 from hub.chart.edges import ANY, Choice, Edge, NotInChart, Plan, plan
-from hub.chart.picture import Picture, breadth, legend, phase, whole
+from hub.chart.picture import Picture, breadth, legend, pages, phase, whole
 
-__all__ = ["ANY", "Choice", "Edge", "NotInChart", "Picture", "Plan", "breadth", "legend", "phase", "plan", "whole"]
+__all__ = [
+    "ANY",
+    "Choice",
+    "Edge",
+    "NotInChart",
+    "Picture",
+    "Plan",
+    "breadth",
+    "legend",
+    "pages",
+    "phase",
+    "plan",
+    "whole",
+]

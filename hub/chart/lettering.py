@@ -33,8 +33,7 @@ def wrapped(text: str, size: float, room: float) -> tuple[str, ...]:
     long. A bracket that does not fit any more begins a line of its own where it can."""
     lines: list[str] = []
     line = ""
-    bracket = max(text.rfind("（"), text.rfind("("))
-    if bracket > 0 and text[-1] in "）)" and width(text[:bracket].rstrip(), size) <= room < width(text, size):
+    if bracket := _bracket(text, size, room):
         return (text[:bracket].rstrip(), *wrapped(text[bracket:], size, room))
     for piece in _pieces(text):
         if line and width((line + piece).rstrip(), size) > room:
@@ -48,6 +47,28 @@ def wrapped(text: str, size: float, room: float) -> tuple[str, ...]:
     if line.strip():
         lines.append(line.rstrip())
     return tuple(lines) or ("",)
+
+
+def balanced(text: str, size: float, room: float) -> tuple[str, ...]:
+    """As few lines as fit the room, as even as they can be."""
+    if bracket := _bracket(text, size, room):
+        return (text[:bracket].rstrip(), *balanced(text[bracket:], size, room))
+    found = wrapped(text, size, room)
+    tighter = room
+    while len(found) > 1 and tighter > size:
+        tighter -= size / 2
+        closer = wrapped(text, size, tighter)
+        if len(closer) > len(found):
+            break
+        found = closer
+    return found
+
+
+def _bracket(text: str, size: float, room: float) -> int:
+    """Where a bracket at the end begins a line of its own, or 0: what stands before it fits, all of it does not."""
+    bracket = max(text.rfind("（"), text.rfind("("))
+    splits = bracket > 0 and text[-1] in "）)" and width(text[:bracket].rstrip(), size) <= room < width(text, size)
+    return bracket if splits else 0
 
 
 def _pieces(text: str) -> list[str]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
 from hub.chart.edges import Edge, Plan
-from hub.chart.lettering import width, wrapped
+from hub.chart.lettering import balanced, width, wrapped
 from hub.chart.words import COLUMNS, Column, foundation, pills, say, spoken
 from hub.domain.counts import Counts
 from hub.domain.exchanges import Exchange
@@ -29,6 +30,9 @@ LANE_MOST = 150.0
 #: What a picture fills if it can: a page that is scrolled, and a sheet of paper.
 SCREEN, SHEET = 1300.0, 1480.0
 #: The first baseline under a row's upper edge, and from line to line.
+BETWEEN = 22.0
+#: Millimetres of a sheet that lies.
+A3 = (420, 297)
 NAME_SIZE, NAME_LINE = 14.0, 18.0
 PILL_SIZE, PILL_HEIGHT, PILL_GAP = 11.0, 16.0, 5.0
 ID_SIZE = 10.5
@@ -52,7 +56,7 @@ class Measures:
     head: float
 
 
-MEASURES = {"zh": Measures(286.0, 80.0, 44.0, 12.0), "en": Measures(310.0, 86.0, 54.0, 11.0)}
+MEASURES = {"zh": Measures(286.0, 80.0, 44.0, 12.0), "en": Measures(310.0, 90.0, 54.0, 10.5)}
 
 #: The address to which a row or one of its counts leads: (exchange, state or None).
 Link = Callable[[str, str | None], str]
@@ -81,6 +85,28 @@ class Picture:
             self.root.remove(style)
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Words in a row, seen from its upper edge: an id by its baseline, a pill by its upper left corner."""
+
+    x: float
+    y: float
+    text: str
+    class_: str
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One exchange, measured: the lines of its name, what stands beside and under it, and how high all of it is."""
+
+    edge: Edge
+    names: tuple[str, ...]
+    placed: tuple[_Placed, ...]
+    height: float
+    tracks: int
+
+
 # ------------------------------------------------------------------ what can be drawn
 def whole(plan: Plan, language: str, subtitle: str = "", link: Link | None = None) -> Picture:
     """The whole plan: title, legend, and every phase under the other with its own heads."""
@@ -88,8 +114,50 @@ def whole(plan: Plan, language: str, subtitle: str = "", link: Link | None = Non
     y = sheet.title(MARGIN, say("title", language), subtitle)
     y = sheet.legend(y) + 14
     for name, edges in plan.phases:
-        y = sheet.phase(y, name, edges) + 22
-    return sheet.finish(y - 22 + MARGIN, say("title", language))
+        y = sheet.phase(y, name, sheet.rows(edges)) + BETWEEN
+    return sheet.finish(y - BETWEEN + MARGIN, say("title", language))
+
+
+def pages(plan: Plan, language: str, subtitle: str = "") -> list[Picture]:
+    """The plan on sheets of A3, lying: a phase goes on over sheets under its own heads, an answer stays with its question."""
+    bound: list[_Sheet] = []
+
+    def turn() -> float:
+        """A new sheet; returns where its first phase begins."""
+        bound.append(_Sheet(plan, language, None, SHEET))
+        y = bound[-1].title(MARGIN, say("title", language), subtitle)
+        return bound[-1].legend(y) + 14 if len(bound) == 1 else y
+
+    y, fresh = turn(), True
+    foot = bound[0].width * A3[1] / A3[0] - 2 * MARGIN
+    for name, edges in plan.phases:
+        groups = _together(bound[0].rows(edges))
+        begun = False
+        while groups:
+            taken: list[Row] = []
+            room = foot - y - bound[-1].head_height
+            while groups and (sum(row.height for row in (*taken, *groups[0])) <= room or (fresh and not taken)):
+                taken += groups.pop(0)
+            if taken:
+                y = bound[-1].phase(y, name, taken, begun) + BETWEEN
+                begun, fresh = True, False
+            if groups:
+                y, fresh = turn(), True
+    for number, one in enumerate(bound, 1):
+        told = say("page", language).format(number, len(bound))
+        one.letter(one.root, one.width - MARGIN, foot + MARGIN + 6, told, 12, "chart-subtitle", "end")
+    return [one.finish(foot + 2 * MARGIN, say("title", language), A3) for one in bound]
+
+
+def _together(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that stay on one sheet: an exchange with what answers it."""
+    groups: list[list[Row]] = []
+    for row in rows:
+        if row.edge.answers and groups:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
 
 
 def breadth(plan: Plan, language: str) -> float:
@@ -100,7 +168,7 @@ def breadth(plan: Plan, language: str) -> float:
 def phase(plan: Plan, name: str, language: str, link: Link | None = None, wide: float = SCREEN) -> Picture:
     """One phase with the heads of its lanes, for a page that says the rest."""
     sheet = _Sheet(plan, language, link, wide)
-    y = sheet.phase(2, name, dict(plan.phases)[name])
+    y = sheet.phase(2, name, sheet.rows(dict(plan.phases)[name]))
     return sheet.finish(y + 2, plan.phase_name(name, language))
 
 
@@ -127,13 +195,23 @@ class _Sheet:
         self.width = max(wide, self.right + self.measures.count * len(self.columns) + MARGIN)
         self.x = {kind: self.left + self.lane * (n + 0.5) for n, kind in enumerate(plan.lanes)}
         self.root = etree.Element(f"{{{SVG}}}svg", nsmap=NAMESPACES)
+        self.lane_heads = {
+            kind: balanced(plan.lane_name(kind, language), self.measures.head, self.lane - 8) for kind in plan.lanes
+        }
+        self.count_heads = [
+            balanced(column.head(language), self.measures.head, self.measures.count - 6) for column in self.columns
+        ]
+        most = max((len(lines) for lines in (*self.lane_heads.values(), *self.count_heads)), default=1)
+        #: the bar with the phase's name and the heads under it
+        self.head_height = BAR + most * HEAD_LINE + 12
 
-    def finish(self, height: float, title: str) -> Picture:
+    def finish(self, height: float, title: str, paper: tuple[int, int] | None = None) -> Picture:
+        """The picture, as large as it came out, or as a sheet of paper in millimetres."""
         root = self.root
         for name, value in {
             "viewBox": f"0 0 {_n(self.width)} {_n(height)}",
-            "width": _n(self.width),
-            "height": _n(height),
+            "width": f"{paper[0]}mm" if paper else _n(self.width),
+            "height": f"{paper[1]}mm" if paper else _n(height),
             "class": "chart",
             "role": "group",
             "aria-label": title,
@@ -204,73 +282,82 @@ class _Sheet:
             self._arrival(holder, x + 30, y, kind, (True, False))
 
     # -------------------------------------------------------- a phase
-    def phase(self, y: float, name: str, edges: Sequence[Edge]) -> float:
-        title = self.plan.phase_name(name, self.language)
+    def phase(self, y: float, name: str, rows: Sequence[Row], going_on: bool = False) -> float:
+        """A phase, or the rest of one that another sheet has begun."""
+        title = self.plan.phase_name(name, self.language) + (say("going on", self.language) if going_on else "")
         group = self.put(self.root, "g", class_="phase", data_phase=name, role="list", aria_label=title)
-        wide = self.width - 2 * MARGIN
-        ground = self.put(group, "rect", x=MARGIN, y=y, width=wide, height=0, class_="ground")
+        wide, top = self.width - 2 * MARGIN, y + self.head_height
+        bottom = top + sum(row.height for row in rows)
+        self.put(group, "rect", x=MARGIN, y=y, width=wide, height=bottom - y, class_="ground")
         self.put(group, "rect", x=MARGIN, y=y, width=wide, height=BAR, class_="bar")
         self.letter(group, MARGIN + 12, y + 21, title, 16, "phase-name")
-        told = say("number" if len(edges) > 1 else "one", self.language).format(len(edges))
+        told = say("number" if len(rows) > 1 else "one", self.language).format(len(rows))
         self.letter(group, MARGIN + wide - 12, y + 20, told, 12, "phase-number", "end")
-        lines = self.put(group, "g", class_="lifelines")
-        top = self._heads(group, y + BAR)
-        bottom = top
-        for n, edge in enumerate(edges):
-            bottom = self._row(group, bottom, edge, n % 2 == 1)
+        self._heads(group, y + BAR)
+        tops = list(accumulate((row.height for row in rows), initial=top))
+        for row, at in list(zip(rows, tops, strict=False))[1::2]:
+            self.put(group, "rect", x=MARGIN, y=at, width=wide, height=row.height, class_="stripe")
         for x in self.x.values():
-            self.put(lines, "line", x1=x, x2=x, y1=top, y2=bottom, class_="lifeline")
-        # the stripes of the rows would cover what was drawn before them
-        group.remove(lines)
-        group.insert(_after_stripes(group), lines)
-        ground.set("height", _n(bottom - y))
+            self.put(group, "line", x1=x, x2=x, y1=top, y2=bottom, class_="lifeline")
+        for row, at in zip(rows, tops, strict=False):
+            self._row(group, at, row)
         self.put(group, "rect", x=MARGIN, y=y, width=wide, height=bottom - y, class_="frame")
         return bottom
 
-    def _heads(self, group: etree._Element, y: float) -> float:
+    def _heads(self, group: etree._Element, y: float) -> None:
         """The names of the lanes and of the columns of counts."""
-        names = {
-            kind: wrapped(self.plan.lane_name(kind, self.language), self.measures.head, self.lane - 8)
-            for kind in self.plan.lanes
-        }
-        heads = {
-            column.name: wrapped(column.head(self.language), self.measures.head, self.measures.count - 6)
-            for column in self.columns
-        }
-        most = max([len(lines) for lines in (*names.values(), *heads.values())], default=1)
-        height = most * HEAD_LINE + 12
+        height, size = self.head_height - BAR, self.measures.head
         self.put(group, "rect", x=MARGIN, y=y, width=self.width - 2 * MARGIN, height=height, class_="heads")
         self.letter(group, MARGIN + 12, y + height / 2 + 5, say("exchange", self.language), 12, "head quiet")
-        for kind, lines in names.items():
-            lane = self.put(group, "g", class_="lane", data_kind=kind)
+
+        def stacked(holder: etree._Element, x: float, lines: Sequence[str], class_: str) -> None:
             first = y + (height - len(lines) * HEAD_LINE) / 2 + 11.5
             for n, line in enumerate(lines):
-                self.letter(lane, self.x[kind], first + n * HEAD_LINE, line, self.measures.head, "head", "middle")
-        for n, column in enumerate(self.columns):
-            lines = heads[column.name]
-            first = y + (height - len(lines) * HEAD_LINE) / 2 + 11.5
-            for m, line in enumerate(lines):
-                self.letter(
-                    group, self._column(n), first + m * HEAD_LINE, line, self.measures.head, "head quiet", "middle"
-                )
-        return y + height
+                self.letter(holder, x, first + n * HEAD_LINE, line, size, class_, "middle")
+
+        for kind, lines in self.lane_heads.items():
+            stacked(self.put(group, "g", class_="lane", data_kind=kind), self.x[kind], lines, "head")
+        for n, lines in enumerate(self.count_heads):
+            stacked(group, self._column(n), lines, "head quiet")
 
     def _column(self, n: int) -> float:
         return self.width - MARGIN - self.measures.count * (len(self.columns) - n - 0.5)
 
     # -------------------------------------------------------- a row
-    def _row(self, group: etree._Element, y: float, edge: Edge, odd: bool) -> float:
+    def rows(self, edges: Sequence[Edge]) -> list[Row]:
+        return [self._measured(edge) for edge in edges]
+
+    def _measured(self, edge: Edge) -> Row:
+        """How the words of a row are set: the name, its id beside it where there is room, and pills under them."""
         exchange = edge.exchange
-        shift = INDENT if edge.answers else 0.0
-        x = MARGIN + 28 + shift
+        x = MARGIN + 28 + (INDENT if edge.answers else 0.0)
         room = self.left - x - 10
         names = wrapped(exchange.label(self.language), NAME_SIZE, room)
-        placed, lower = self._flow(edge, x, y + 8 + len(names) * NAME_LINE, room)
+        beside = width(names[0], NAME_SIZE) + 10
+        placed: list[_Placed] = []
+        at, top = x, 8 + len(names) * NAME_LINE + 3
+        own = width(exchange.id, ID_SIZE)
+        if len(names) == 1 and beside + own <= room:
+            placed.append(_Placed(x + beside, 24, exchange.id, "id", own))
+            top += 1
+        else:
+            placed.append(_Placed(x, top + 12, exchange.id, "id", own))
+            at += own + PILL_GAP + 3
+        lower = top if at == x else top + PILL_HEIGHT
+        for text, class_ in pills(self.plan.catalogue, edge, self.language):
+            wide = width(text, PILL_SIZE) + 12
+            if at > x and at + wide > x + room:
+                at, top = x, top + PILL_HEIGHT + 3
+            placed.append(_Placed(at, top, text, class_, wide))
+            at += wide + PILL_GAP
+            lower = top + PILL_HEIGHT
         tracks = 1 + bool(edge.copies) + (exchange.reply == RECEIPT)
-        height = max(lower - y + 7, 26 + tracks * TRACK)
-        if odd:
-            self.put(group, "rect", x=MARGIN, y=y, width=self.width - 2 * MARGIN, height=height, class_="stripe")
-        row = self.put(
+        return Row(edge, names, tuple(placed), max(lower + 7, 22 + tracks * TRACK), tracks)
+
+    def _row(self, group: etree._Element, y: float, row: Row) -> None:
+        edge, exchange = row.edge, row.edge.exchange
+        shift = INDENT if edge.answers else 0.0
+        holder = self.put(
             group,
             "g",
             class_=f"exchange founded-{foundation(exchange)}{' answer' if edge.answers else ''}",
@@ -279,45 +366,27 @@ class _Sheet:
         )
         counts = self.plan.counts.get(exchange.id, Counts()) if self.plan.counts is not None else None
         title, told = spoken(self.plan, edge, counts, self.language)
-        self.put(row, "title").text = title
-        self.put(row, "desc").text = told
-        inner = row
+        self.put(holder, "title").text = title
+        self.put(holder, "desc").text = told
+        inner = holder
         if self.link:
-            inner = self.put(row, "a", href=self.link(exchange.id, None))
-            self.put(inner, "rect", x=MARGIN, y=y, width=self.right - MARGIN, height=height, class_="touch")
+            inner = self.put(holder, "a", href=self.link(exchange.id, None))
+            self.put(inner, "rect", x=MARGIN, y=y, width=self.right - MARGIN, height=row.height, class_="touch")
         self._founded(inner, foundation(exchange), MARGIN + 14 + shift, y + 19)
         if edge.answers:
-            self.put(inner, "path", d=f"M {_n(MARGIN + 14)} {_n(y - 10)} v 29 h 9", class_="couple")
-        for n, line in enumerate(names):
-            self.letter(inner, x, y + 24 + n * NAME_LINE, line, NAME_SIZE, "name")
-        for at, top, text, class_, size in placed:
-            self._pill(inner, at, top, text, class_, size)
-        self._arrows(inner, edge, y + height / 2 - (tracks - 1) * TRACK / 2)
+            self.put(inner, "path", d=f"M {_n(MARGIN + 14)} {_n(y - 6)} v 25 h 9", class_="couple")
+        for n, line in enumerate(row.names):
+            self.letter(inner, MARGIN + 28 + shift, y + 24 + n * NAME_LINE, line, NAME_SIZE, "name")
+        for placed in row.placed:
+            if placed.class_ == "id":
+                self.letter(inner, placed.x, y + placed.y, placed.text, ID_SIZE, "id")
+            else:
+                self._pill(inner, placed.x, y + placed.y, placed.text, placed.class_, placed.width)
+        self._arrows(inner, edge, y + row.height / 2 - (row.tracks - 1) * TRACK / 2)
         if counts is not None:
-            self._counts(row, exchange, counts, y + height / 2 + 5)
-        return y + height
-
-    def _flow(
-        self, edge: Edge, x: float, y: float, room: float
-    ) -> tuple[list[tuple[float, float, str, str, float]], float]:
-        """The id and the pills behind it, on as many lines as they take: (x, y, words, class, width), and the lower edge."""
-        placed: list[tuple[float, float, str, str, float]] = []
-        at, top = x, y + 3
-        words = [(edge.exchange.id, "id")] + [
-            (text, class_) for text, class_ in pills(self.plan.catalogue, edge, self.plan.lane_name, self.language)
-        ]
-        for text, class_ in words:
-            wide = width(text, ID_SIZE) if class_ == "id" else width(text, PILL_SIZE) + 12
-            if at > x and at + wide > x + room:
-                at, top = x, top + PILL_HEIGHT + 3
-            placed.append((at, top, text, class_, wide))
-            at += wide + PILL_GAP + (3 if class_ == "id" else 0)
-        return placed, top + PILL_HEIGHT
+            self._counts(holder, exchange, counts, y + row.height / 2 + 5)
 
     def _pill(self, group: etree._Element, x: float, y: float, text: str, class_: str, wide: float) -> None:
-        if class_ == "id":
-            self.letter(group, x, y + 12, text, ID_SIZE, "id")
-            return
         self.put(group, "rect", x=x, y=y, width=wide, height=PILL_HEIGHT, rx=4.0, class_=f"pill {class_}")
         self.letter(group, x + wide / 2, y + 12, text, PILL_SIZE, f"pill-text {class_}", "middle")
 
@@ -426,17 +495,6 @@ def short(value: int, language: str) -> str:
 
 #: The generic receipt, which the hub itself writes (`hub.flow.receipts`).
 RECEIPT = "receipt"
-
-
-def _after_stripes(group: etree._Element) -> int:
-    """Where the lifelines go in: over the ground and the stripes, under the rows."""
-    first = next((n for n, child in enumerate(group) if child.get("data-exchange")), len(group))
-    stripes = [child for child in group if child.get("class") == "stripe"]
-    for stripe in stripes:
-        group.remove(stripe)
-    for n, stripe in enumerate(stripes):
-        group.insert(first + n, stripe)
-    return first + len(stripes)
 
 
 def _n(value: float) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.chart.edges import Edge, Plan
 from hub.domain.counts import RECENT_DAYS, Counts
 from hub.domain.exchanges import Catalogue, ClockRule, Exchange
 
-Name = Callable[[str, str], str]
-
 _SAID: Mapping[str, tuple[str, str]] = {
     "title": ("社区矫正工作流程图", "Workflow of community corrections"),
     "legend": ("图例", "Legend"),
     "exchange": ("移送事项", "Exchange"),
+    "going on": ("（续）", " (continued)"),
+    "page": ("第{}页，共{}页", "page {} of {}"),
     "one": ("{}项", "{} exchange"),
     "number": ("{}项", "{} exchanges"),
     "legend.main": ("移送（圆点为发送单位，多个时为其中之一）", "handed over (from a dot, any one of several)"),
@@ -79,7 +79,7 @@ def term(clock: ClockRule, language: str) -> str:
     return unit[0 if not language.startswith("en") else 1 if clock.within == 1 else 2].format(clock.within)
 
 
-def pills(catalogue: Catalogue, edge: Edge, name: Name, language: str) -> list[tuple[str, str]]:
+def pills(catalogue: Catalogue, edge: Edge, language: str) -> list[tuple[str, str]]:
     """What stands under the name of an exchange: (words, class). Terms with their rules, and what moves."""
     en = language.startswith("en")
     found: list[tuple[str, str]] = []

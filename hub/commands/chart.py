@@ -7,13 +7,18 @@ from typing import Any
 
 import click
 
-from hub.commands.telling import JSON, LANGUAGE, open_hub, print_json, told
+from hub.commands.telling import JSON, LANGUAGE, CommandFailed, open_hub, print_json, told
 from hub.settings import load
 
 
 @click.command()
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="file for the picture (default: standard output)"
+)
+@click.option(
+    "--pages",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="folder for the picture as sheets of A3, one file each, instead",
 )
 @click.option(
     "--phase", "phases", multiple=True, metavar="PHASE", help="one phase only, e.g. admission; may be repeated"
@@ -30,6 +35,7 @@ from hub.settings import load
 @told
 def chart(
     out: Path | None,
+    pages: Path | None,
     phases: tuple[str, ...],
     kinds: tuple[str, ...],
     exchanges: tuple[str, ...],
@@ -38,8 +44,9 @@ def chart(
     lang: str,
 ) -> None:
     """Draw the workflow chart (社区矫正工作流程图) as SVG, or print its nodes and edges as JSON."""
+    from hub import chart as drawing
     from hub import configuration
-    from hub.chart import Choice, plan, whole
+    from hub.chart import Choice, plan
 
     choice = Choice(phases, kinds, exchanges)
     if counted:
@@ -54,12 +61,24 @@ def chart(
     if as_json:
         print_json(drawn.as_dict())
         return
-    picture = whole(drawn, lang, subtitle).file()
+    if pages is not None:
+        pages.mkdir(parents=True, exist_ok=True)
+        for number, sheet in enumerate(drawing.pages(drawn, lang, subtitle), 1):
+            _write(pages / f"{number:02}.svg", sheet.file())
+        return
+    picture = drawing.whole(drawn, lang, subtitle).file()
     if out is None:
         click.echo(picture, nl=False)
     else:
-        out.write_bytes(picture)
-        click.echo(str(out))
+        _write(out, picture)
+
+
+def _write(file: Path, picture: bytes) -> None:
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        raise CommandFailed(f"{file}: {error.strerror}") from error
+    click.echo(str(file))
 
 
 def _counted_at(hub: Any, lang: str) -> str:

@@ -12,8 +12,8 @@ import pytest
 from lxml import etree
 
 from hub import configuration
-from hub.chart import ANY, Choice, NotInChart, Plan, legend, phase, plan, whole
-from hub.chart.lettering import width, wrapped
+from hub.chart import ANY, Choice, NotInChart, Plan, legend, pages, phase, plan, whole
+from hub.chart.lettering import balanced, width, wrapped
 from hub.chart.picture import SVG
 from hub.domain.counts import Counts
 from hub.domain.exchanges import Catalogue, Exchange
@@ -249,6 +249,46 @@ def test_rows_and_counts_lead_to_the_transfers_they_count(catalogue: Catalogue) 
     assert row.find("s:a", NAMES).get("href") == "/list?admission.notice&None"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_sheets_of_paper_hold_every_exchange_once_and_answers_with_their_questions(
+    catalogue: Catalogue, language: str
+) -> None:
+    model, reply = catalogue.exchanges["admission.documents"], catalogue.exchanges["admission.no-show"]
+    many = dict(catalogue.exchanges)
+    for n in range(40):
+        name = f"supervision.asked-{n}"
+        many[name] = replace(model, id=name, phase="supervision", reply=f"{name}.answer")
+        many[f"{name}.answer"] = replace(reply, id=f"{name}.answer", phase="supervision")
+    sheets = [
+        etree.fromstring(sheet.file())
+        for sheet in pages(plan(replace(catalogue, exchanges=many), counts={}), language, "2021-03-15")
+    ]
+    assert len(sheets) > 3
+    found = [set(rows(sheet)) for sheet in sheets]
+    assert sum(map(len, found)) == len(many)
+    assert set().union(*found) == set(many)
+    for on_sheet in found:
+        for name in on_sheet:
+            if name.startswith("supervision.asked-"):
+                asked = name.removesuffix(".answer")
+                assert {asked, f"{asked}.answer"} <= on_sheet
+    for sheet in sheets:
+        assert (sheet.get("width"), sheet.get("height")) == ("420mm", "297mm")
+        wide, high = (float(one) for one in sheet.get("viewBox", "").split()[2:])
+        assert wide / high == pytest.approx(420 / 297, rel=0.002)
+        lowest = max(bottom for text, *_, bottom in boxes(sheet) if "40" not in text)
+        assert lowest <= high
+        frames = sheet.findall(".//s:rect[@class='frame']", NAMES)
+        assert max(float(f.get("y", "0")) + float(f.get("height", "0")) for f in frames) < high - 20
+        assert heads(sheet), "every sheet names its lanes"
+
+
+def test_a_phase_that_is_higher_than_a_sheet_of_paper_ends_all_the_same(catalogue: Catalogue) -> None:
+    tall = replace(catalogue.exchanges["admission.notice"], zh="很长的名称" * 300)
+    [only] = pages(plan(replace(catalogue, exchanges={tall.id: tall})), "zh")
+    assert set(rows(etree.fromstring(only.file()))) == {tall.id}
+
+
 # ------------------------------------------------------------------ lettering
 def test_lines_break_where_readers_expect_it() -> None:
     assert wrapped("司法局（社区矫正机构）", 12.5, 100) == ("司法局", "（社区矫正机构）")
@@ -257,3 +297,9 @@ def test_lines_break_where_readers_expect_it() -> None:
     assert "".join(wrapped("A" * 100, 10, 50)) == "A" * 100
     for line in wrapped("变更执行地并移送全部法律文书及矫正档案 of a person", 14, 80):
         assert width(line, 14) <= 80
+
+
+def test_heads_are_as_even_as_they_can_be() -> None:
+    assert balanced("（社区矫正机构）", 12, 72) == ("（社区矫", "正机构）")
+    assert balanced("人民法院", 12, 72) == ("人民法院",)
+    assert balanced("乡镇人民政府（街道办事处）", 12, 72) == ("乡镇人民政府", "（街道办", "事处）")
