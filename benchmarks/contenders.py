@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import quote
@@ -73,6 +73,8 @@ class Contender:
     recipients: Mapping[str, str]
     arrived: LiteralString
     processes: tuple[int, ...]
+    #: settings of the hub, for commands beside it; empty for another contender
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def pss(self) -> float:
         """Memory of all its processes now, in MB; what they share is counted once (proportional set size)."""
@@ -127,6 +129,7 @@ def hub(services: Services) -> Iterator[Contender]:
             recipients={route: f"bureau.{place}" for route, place in PLACES.items()},
             arrived="SELECT status IN ('delivered', 'accepted') FROM delivery WHERE transfer_id = %s",
             processes=(process.pid,),
+            environment=environment,
         )
 
 
