@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -283,7 +284,7 @@ def test_the_chart_counts_what_its_lists_hold(browser: WebDriver, address: str) 
     open_in(browser, f"{address}/chart", "zh")
     counted = 0
     leads = [
-        (cell.text, cell.get_attribute("data-count"), cell.find_element(By.XPATH, "..").get_attribute("href"))
+        (cell.text, cell.get_attribute("data-count"), cell.find_element(By.XPATH, "..").get_dom_attribute("href"))
         for cell in browser.find_elements(By.CSS_SELECTOR, "[data-count]")
         if cell.text != "·"
     ]
@@ -291,7 +292,7 @@ def test_the_chart_counts_what_its_lists_hold(browser: WebDriver, address: str) 
     for shown, name, href in leads:
         if name not in ("all", "parked", "returned"):
             continue
-        browser.get(href)
+        browser.get(urljoin(address, href))
         assert len(rows(browser)) == int(shown), href
         counted += 1
     assert counted > 3
