@@ -10,7 +10,7 @@ from typing import Any
 from hub.domain.agencies import Agencies
 from hub.findings import ConfigErrors, Finding
 from hub.translation import Context, Dialect
-from hub.translation.book import load_one
+from hub.translation.book import load
 from hub.translation.codecs import SHANGHAI
 from tests.unit.translation.conftest import MAPPINGS, agencies_of_the_samples
 
@@ -18,12 +18,15 @@ AT = datetime(2021, 3, 12, 9, 30, tzinfo=SHANGHAI)
 
 
 def dialect(folder: Path, files: Mapping[str, str]) -> Dialect:
-    """The dialect `toy` of these files, with the code lists of the product."""
+    """The dialect `toy` of these files, with the code lists and places of the product."""
     home = folder / "mappings" / "dialects" / "toy"
     home.mkdir(parents=True, exist_ok=True)
+    for shared in ("codelists", "places"):
+        if not (folder / "mappings" / shared).exists():
+            (folder / "mappings" / shared).symlink_to(MAPPINGS / shared)
     for name, text in files.items():
         (home / name).write_text(text, encoding="utf-8")
-    return load_one(home, MAPPINGS / "codelists")
+    return load(folder / "mappings", agencies_of_the_samples())["toy"]
 
 
 def findings(folder: Path, files: Mapping[str, str]) -> list[Finding]:

@@ -148,8 +148,8 @@ def test_what_the_json_schema_would_not_take_is_a_fault_with_every_place(tmp_pat
     with pytest.raises(CannotWrite) as refused:
         write(schema_toy(tmp_path), record)
     assert [(f.rule, f.pointer, f.xpath, f.value, f.source) for f in refused.value.faults] == [
-        ("schema.length", "/person/name", "/person/name", "阿不都热合曼", "dialects/toy/toy.yaml:7"),
-        ("json.type", "/person/weight", "/person/weight", "六十", "dialects/toy/toy.yaml:10"),
+        ("schema.length", "/person/name", "/person/name", "阿不都热合曼", "mappings/dialects/toy/toy.yaml:7"),
+        ("json.type", "/person/weight", "/person/weight", "六十", "mappings/dialects/toy/toy.yaml:10"),
     ]
 
 
@@ -160,8 +160,8 @@ def test_a_place_that_the_json_schema_does_not_have_is_found_beforehand(tmp_path
         "toy.yaml": SCHEMA_TOY.replace("person/sex", "person/gender"),
     }
     assert [(f.file, f.line, f.rule) for f in findings(tmp_path, files)] == [
-        ("dialects/toy/toy.yaml", 8, "foreign.unknown"),
-        ("dialects/toy/toy.yaml", 6, "foreign.not-covered"),
+        ("mappings/dialects/toy/toy.yaml", 6, "foreign.not-covered"),
+        ("mappings/dialects/toy/toy.yaml", 8, "foreign.unknown"),
     ]
 
 
@@ -200,8 +200,8 @@ def test_a_fault_in_json_names_its_json_pointer(tmp_path: Path) -> None:
     (item,) = json_toy(tmp_path).read(None, {}, message, "court.370826").items
     assert item.record is None
     assert [(f.rule, f.pointer, f.xpath, f.value, f.source) for f in item.faults] == [
-        ("date.malformed", "/person/birth_date", "/person/born", "1985-13-17", "dialects/toy/toy.yaml:10"),
-        ("code.unknown", "/documents/0/kind", "/files/0/@kind", "77", "dialects/toy/toy.yaml:18"),
+        ("date.malformed", "/person/birth_date", "/person/born", "1985-13-17", "mappings/dialects/toy/toy.yaml:10"),
+        ("code.unknown", "/documents/0/kind", "/files/0/@kind", "77", "mappings/dialects/toy/toy.yaml:18"),
     ]
 
 
@@ -306,7 +306,7 @@ def test_gbk_that_lacks_a_character_is_a_fault_and_never_a_question_mark(tmp_pat
     )
     assert "㴔" in fault.zh
     assert "U+3D14" in fault.en
-    assert fault.source == "dialects/toy/toy.yaml:9"
+    assert fault.source == "mappings/dialects/toy/toy.yaml:9"
     carried = write(csv_toy(tmp_path, CSV_DIALECT.replace("GBK", "GB18030")), record)
     assert "周㴔" in carried.decode("gb18030")
 
@@ -516,8 +516,8 @@ def test_a_message_sent_again_with_another_volatile_place_is_the_same(tmp_path: 
 )
 def test_a_wrong_format_is_found_at_its_line(tmp_path: Path, said: str, line: int) -> None:
     found = findings(tmp_path, {"dialect.yaml": f"dialect: toy\n{said}\n"})
-    assert [(f.file, f.line) for f in found][:1] == [("dialects/toy/dialect.yaml", line)], found
-    assert found[0].rule in ("dialect.format", "dialect.key")
+    told = {(f.file, f.line) for f in found if f.rule in ("dialect.format", "dialect.key")}
+    assert ("mappings/dialects/toy/dialect.yaml", line) in told, found
 
 
 def test_a_fault_yields_no_output_in_any_format(tmp_path: Path) -> None:

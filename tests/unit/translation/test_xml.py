@@ -133,8 +133,8 @@ def test_an_item_for_which_there_is_no_element_is_a_fault(tmp_path: Path) -> Non
     with pytest.raises(CannotWrite) as refused:
         write(one, wrong)
     assert [(f.rule, f.pointer, f.value, f.source) for f in refused.value.faults] == [
-        ("code.unknown", "/documents/0/kind", "录音", "dialects/toy/toy.yaml:10"),
-        ("field.missing", "/documents/1/kind", None, "dialects/toy/toy.yaml:10"),
+        ("code.unknown", "/documents/0/kind", "录音", "mappings/dialects/toy/toy.yaml:10"),
+        ("field.missing", "/documents/1/kind", None, "mappings/dialects/toy/toy.yaml:10"),
     ]
 
 
