@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from hub.store.store import Store as DatabaseStore
 from hub.store.versions import People, Shelf
 from hub.translation import Book, codelists, release
 from hub.translation.shape import has_place
+from hub.workshop.governance import Governance
+from hub.workshop.trial import trial
 
 
 def build(settings: Settings, broker: Broker | None = None, clock: Clock | None = None) -> Hub:
@@ -73,6 +76,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         codelists=lists,
         mappings=shelf,
         operators=People(database, clock),
+        governance=_governance(settings.config_dir, configured, shelf, dialects, clock),
         connectors=LoadedConnectors(settings.config_dir, store, seal),
         schedule=schedule,
         validate_record=lambda exchange, record: (
@@ -98,6 +102,24 @@ def _live(config_dir: Path, book: Book, shelf: Shelf, clock: Clock) -> LiveBook:
     live = LiveBook(files, releases, shelf, release.compiler(Agencies([], {}), {}), clock)
     live.refresh()
     return live
+
+
+def _governance(
+    config_dir: Path, configured: configuration.Configuration, shelf: Shelf, dialects: LiveBook, clock: Clock
+) -> Governance:
+    @cache
+    def fully() -> release.Compile:
+        schemas = {name: record_schema(name) for name in configured.catalogue.exchanges if _has_schema(name)}
+        return release.compiler(configured.agencies, schemas)
+
+    return Governance(
+        shelf=shelf,
+        clock=clock,
+        compile=lambda found: fully()(found),
+        check_release=trial(fully, config_dir),
+        files=dialects.release_of_files,
+        dialects=lambda: tuple(dialects),
+    )
 
 
 def _unless_in_force(dialects: LiveBook, record: Mapping[str, Any], faults: list[Fault]) -> list[Fault]:

@@ -95,7 +95,9 @@ class Process:
     def _mappings(self) -> None:
         while not self._stop.wait(LOOK):
             try:
-                self._hub.dialects.refresh()
+                if self._hub.dialects.refresh():
+                    for name in self._hub.dialects:
+                        self._hub.governance.settle(name)
             except Exception:
                 log.exception("looking whether another mapping is in force")
 

@@ -26,7 +26,8 @@ class VersionState(StrEnum):
 
 S = VersionState
 
-#: Which step may be taken from which states. `supersede` and `restore` follow from another version's step.
+#: Which step may be taken from which states. What overtakes another retires it, and a rollback takes it back: these follow
+#: from the schedule and are nobody's choice about the version itself.
 STEPS: Mapping[str, frozenset[VersionState]] = {
     "edit": frozenset({S.DRAFT, S.CHECKED}),
     "check": frozenset({S.DRAFT, S.CHECKED}),
@@ -36,9 +37,10 @@ STEPS: Mapping[str, frozenset[VersionState]] = {
     "withdraw": frozenset({S.DRAFT, S.CHECKED, S.PROPOSED}),
     "activate": frozenset({S.APPROVED}),
     "retire": frozenset({S.APPROVED, S.ACTIVE}),
-    "supersede": frozenset({S.ACTIVE}),
-    "restore": frozenset({S.RETIRED, S.ACTIVE}),
 }
+
+#: Seconds between a decision and the moment from which it counts, at least: longer than any process takes to hear of it.
+NOTICE = 2.0
 
 #: States in which a version is still under way: the same content is not drafted twice.
 UNDER_WAY = frozenset({S.DRAFT, S.CHECKED, S.PROPOSED, S.APPROVED})

@@ -2,7 +2,7 @@
 
 Looking a dialect up asks no database: a thread of the hub asks every second whether anything was decided (`refresh`), and
 what was decided for a moment to come is compiled before that moment. Every process turns over at the same moment, because
-nothing comes into force sooner than `NOTICE` after it was decided.
+nothing comes into force sooner than `hub.domain.mapping_versions.NOTICE` seconds after it was decided.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hub.domain.faults import Fault, HubError, NotFound
 from hub.domain.mapping_versions import FROM_FILES, Activation, Schedule, VersionState
@@ -24,8 +24,6 @@ from hub.translation.release import Compile, Compiled, Release
 
 log = logging.getLogger(__name__)
 
-#: Seconds between a decision and the moment from which it counts, at least: longer than any process takes to hear of it.
-NOTICE = 2.0
 #: Seconds between two looks whether anything was decided.
 LOOK = 0.5
 #: Compiled releases that are kept for what is written late, explained or replayed.
@@ -285,11 +283,6 @@ class LiveBook:
                     name,
                     self.in_force(name).version,
                 )
-
-    @staticmethod
-    def soonest(clock: Clock) -> datetime:
-        """The soonest moment from which a decision of now can count in every process."""
-        return clock.technical() + timedelta(seconds=NOTICE)
 
 
 def record_files(step: MappingUnit, release: str, at: datetime) -> None:

@@ -29,6 +29,7 @@ from hub.ports import (
 )
 from hub.settings import Settings
 from hub.translation.codelists import CodeList
+from hub.workshop.governance import Governance
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Hub:
     dialects: LiveBook
     mappings: MappingShelf
     operators: Operators
+    governance: Governance
     connectors: Connectors
     schedule: Schedule
     #: checks a canonical record against its exchange's schema and its codes; pointers are relative to the record

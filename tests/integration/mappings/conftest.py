@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,13 +20,21 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
+@contextmanager
+def county_hub(folder: Path, store_url: str, clock: StoppedClock) -> Iterator[Hub]:
+    made = make_hub(folder, store_url, MAPPINGS, clock=clock)
+    try:
+        made.dialects.register_files()
+        yield made
+    finally:
+        made.broker.close()
+        made.database.close()
+
+
 @pytest.fixture
 def hub(tmp_path: Path, store_url: str, clock: StoppedClock) -> Iterator[Hub]:
-    made = make_hub(tmp_path, store_url, MAPPINGS, clock=clock)
-    made.dialects.register_files()
-    yield made
-    made.broker.close()
-    made.database.close()
+    with county_hub(tmp_path, store_url, clock) as made:
+        yield made
 
 
 def changed(hub: Hub, dialect: str, note: str, before: bytes = b"", after: bytes = b"") -> Release:
