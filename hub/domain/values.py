@@ -69,7 +69,7 @@ class IdNumber:
                 "id-number.place", f"证件号码前两位{plain[:2]}不是省级区划代码", f"no province has the code {plain[:2]}"
             )
         year, month, day = int(found.as_18[6:10]), int(found.as_18[10:12]), int(found.as_18[12:14])
-        if not (1800 <= year <= 2999 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+        if not (1800 <= year <= 2999 and 1 <= month <= 12 and 1 <= day <= _days_in(year, month)):
             raise NotValid(
                 "id-number.birth-date",
                 f"证件号码中的出生日期{found.as_18[6:14]}不存在",
@@ -167,6 +167,13 @@ class PlaceCode:
 
 
 # ---------------------------------------------------------------- terms
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def _days_in(year: int, month: int) -> int:
+    return 29 if month == 2 and calendar.isleap(year) else _DAYS[month - 1]
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A length of time as the law counts it: whole years and months by the calendar, then days."""
@@ -229,7 +236,7 @@ class Term:
         """
         months = first.year * 12 + first.month - 1 + self.years * 12 + self.months
         year, month = divmod(months, 12)
-        length = calendar.monthrange(year, month + 1)[1]
+        length = _days_in(year, month + 1)
         if first.day > length:
             return date(year, month + 1, length) + timedelta(days=self.days)
         return date(year, month + 1, first.day) + timedelta(days=self.days - 1)

@@ -20,7 +20,8 @@ XSD = "http://www.w3.org/2001/XMLSchema"
 WSDL = "http://schemas.xmlsoap.org/wsdl/"
 UNBOUNDED = 1 << 30
 
-_BUILT_IN: dict[str, tuple[re.Pattern[str], str, str]] = {
+#: Built-in types whose texts have a form of their own: what they look like, in both languages.
+BUILT_IN: dict[str, tuple[re.Pattern[str], str, str]] = {
     "int": (re.compile(r"[+-]?\d+"), "整数", "a whole number"),
     "integer": (re.compile(r"[+-]?\d+"), "整数", "a whole number"),
     "long": (re.compile(r"[+-]?\d+"), "整数", "a whole number"),
@@ -48,7 +49,7 @@ class Simple:
 
     def check(self, text: str) -> None:
         """Raises `NotValid` where the contract would not take the text."""
-        built_in = _BUILT_IN.get(self.base)
+        built_in = BUILT_IN.get(self.base)
         if built_in and not built_in[0].fullmatch(text):
             raise NotValid("schema.type", f"接收系统要求{built_in[1]}", f"the recipient's contract wants {built_in[2]}")
         if self.values and text not in self.values:
@@ -74,7 +75,7 @@ class Simple:
 
     @property
     def free(self) -> bool:
-        return not (self.patterns or self.values or self.shortest or self.longest < UNBOUNDED or self.base in _BUILT_IN)
+        return not (self.patterns or self.values or self.shortest or self.longest < UNBOUNDED or self.base in BUILT_IN)
 
 
 @dataclass(frozen=True, slots=True)

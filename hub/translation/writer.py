@@ -15,6 +15,7 @@ from hub.domain.values import CaseNumber, IdNumber, NotValid
 from hub.translation.canonical import ABSENT, derivation, getter, pointer_of
 from hub.translation.codecs import TEXT, Codec, Unusable, build, text_of
 from hub.translation.codelists import CodeList
+from hub.translation.compiled import Plan, Write, compiled
 from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
 from hub.translation.foreign import XSI, path_of
 from hub.translation.formats.form import Check, Format
@@ -56,6 +57,11 @@ class _Way:
     kind: str | None = None
     #: what its text must be to stand at its place, settled when all places are known
     checks: tuple[Check, ...] = ()
+    #: what `get` asks for, where that is a place of the record or of the item
+    path: str | None = None
+    codec: Codec = TEXT
+    #: another place of the record that counts for how the value is written
+    beside: str = ""
 
 
 @dataclass(slots=True)
@@ -73,6 +79,7 @@ class _Place:
     #: the canonical list whose items become these elements, with its pointer
     each: Callable[[Any], Any] | None = None
     each_pointer: str = ""
+    each_path: str = ""
     #: what stands there when no way yields a text
     absent: str | None = None
     source: str = ""
@@ -115,6 +122,11 @@ class _Piece:
     faults: list[Fault]
 
 
+def _not_yet(_record: Mapping[str, Any], _context: Mapping[str, Any], _agencies: Agencies) -> bytes | None:
+    """Stands for code that is not made yet."""
+    return None
+
+
 class Writer:
     """One mapping, compiled for writing. What is wrong with it is told to `say`; use it only when nothing was."""
 
@@ -144,6 +156,8 @@ class Writer:
             )
             self._section(mapping.split, instance)
         self._finish()
+        #: what this writer does with a good record, as code; made when it first writes one
+        self._quick: Write | None = _not_yet
         # where a mapping goes both ways, what it only derives when reading need not be there when writing
         top, each = mapping.record.strip("/"), (mapping.split.each or "").strip("/") if mapping.split else ""
         told: dict[str, str] = {}
@@ -151,10 +165,11 @@ class Writer:
             for line in part.lines if part else ():
                 if line.direction == "both":
                     told[line.target] = f"/{below}/{line.clauses[0].get('at')}"
+        self._required = frozenset(path for path, _ in mapping.required if mapping.direction == "out" or path in told)
         self.required = tuple(
             (getter(path), pointer_of(path), told.get(path, f"/{top}"), source)
             for path, source in mapping.required
-            if mapping.direction == "out" or path in told
+            if path in self._required
         )
 
     # ------------------------------------------------------------ writing
@@ -177,8 +192,22 @@ class Writer:
         self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
     ) -> tuple[bytes, list[Fault]]:
         """The record as bytes in the dialect's format and encoding; nothing at all where there are faults."""
+        if self._quick is _not_yet:
+            self._quick = self._code()
+        written = self._quick(record, context, agencies) if self._quick else None
+        return self.by_places(record, context, agencies) if written is None else (written, [])
+
+    def by_places(
+        self, record: Mapping[str, Any], context: Mapping[str, Any], agencies: Agencies
+    ) -> tuple[bytes, list[Fault]]:
+        """The same place by place, which takes longer and knows what is wrong with a record that cannot be written."""
         made, faults = self.write(record, context, agencies)
         return (b"", faults) if faults else (self.form.encoding.encode(self.form.write(made)), faults)
+
+    def _code(self) -> Write | None:
+        """None where this writer has no code."""
+        required = tuple(path for path, _ in self.mapping.required if path in self._required)
+        return compiled(Plan(self.mapping.file, self._root, self.form, required, self.lists), Writing)
 
     def _element(self, place: _Place, here: Any, writing: Writing, path: tuple[str, ...]) -> _Piece:
         path = (*path, place.name)
@@ -445,11 +474,8 @@ class Writer:
             parent.children.append(place)
         else:
             place = self._down(parent, steps[-1:], line.file, line.line, foreign)
-        place.each, place.each_pointer, place.source = (
-            getter(canonical),
-            pointer_of(canonical.removesuffix("[]")),
-            line.source,
-        )
+        place.each, place.each_path, place.source = getter(canonical), canonical, line.source
+        place.each_pointer = pointer_of(canonical.removesuffix("[]"))
         place.listed = place.element.array if place.element is not None else True
         return place
 
@@ -486,13 +512,9 @@ class Writer:
             head, _, rest = str(way.clause.get("from")).partition("[]")
             place = self._repeat(line, foreign, head, base)
             if place is not None:
-                get = getter(rest.strip(".") or ".")
-                pointer = pointer_of(rest.strip(".")) if rest.strip(".") else ""
-                place.ways = (
-                    _Way(
-                        lambda here, writing: get(here), way.encode, way.condition, pointer, way.clause, False, way.kind
-                    ),
-                )
+                path = rest.strip(".") or "."
+                get = getter(path)
+                place.ways = (replace(way, get=lambda here, writing: get(here), pointer=pointer_of(path), path=path),)
                 place.simple = place.element.content.simple if place.element else None
             return
         place = self._down(base, steps, line.file, line.line, foreign)
@@ -601,7 +623,7 @@ class Writer:
                     for child in place.children:
                         self._document(child, place.nested.form, (form, *outer))
         for place, _ in own:
-            place.one = replace(place, each=None, each_pointer="", needed=True, choice=None)
+            place.one = replace(place, each=None, each_pointer="", each_path="", needed=True, choice=None)
 
     # ------------------------------------------------------------ values
     def _way(self, line: Line, clause: Clause, canonical: str | None = None) -> _Way | None:
@@ -637,27 +659,30 @@ class Writer:
                 f"json is one of {', '.join(KINDS)}",
             )
             return None
-        encode = _encoder(codec, clause)
+        encode = _encoder(codec)
         kind = kind_of(clause, codec)
         if canonical is not None or "from" in clause.keys:
             path = canonical if canonical is not None else str(clause.get("from"))
             get = getter(path)
+            encode, beside = _kept(encode, clause, path, codec)
             return _Way(
                 lambda here, writing: get(here),
-                _kept(encode, clause, path, codec),
+                encode,
                 condition,
                 pointer_of(path),
                 clause,
                 False,
                 kind,
+                path=path,
+                codec=codec,
+                beside=beside,
             )
-        way = self._computed(clause, codec, encode, condition, expression)
-        return None if way is None else replace(way, kind=kind)
+        way = self._computed(clause, encode, condition, expression)
+        return None if way is None else replace(way, kind=kind, codec=codec)
 
     @staticmethod
     def _computed(
         clause: Clause,
-        codec: Codec,
         encode: Callable[[Any, Writing], str],
         condition: Value | None,
         expression: Value | None,
@@ -694,7 +719,7 @@ class Writer:
         return _Way(fault, encode, condition, "", clause, False)
 
 
-def _encoder(codec: Codec, clause: Clause) -> Callable[[Any, Writing], str]:
+def _encoder(codec: Codec) -> Callable[[Any, Writing], str]:
     encode = codec.encode or TEXT.encode
     assert encode
 
@@ -706,10 +731,14 @@ def _encoder(codec: Codec, clause: Clause) -> Callable[[Any, Writing], str]:
 
 def _kept(
     encode: Callable[[Any, Writing], str], clause: Clause, path: str, codec: Codec
-) -> Callable[[Any, Writing], str]:
-    """Case numbers go out as they were written, where that is still the same case; ID numbers are checked first."""
+) -> tuple[Callable[[Any, Writing], str], str]:
+    """Case numbers go out as they were written, where that is still the same case; ID numbers are checked first.
+
+    With it comes the place of the record that counts for that ("" where none does).
+    """
     if clause.get("as_written"):
-        get = getter(str(clause.get("as_written")))
+        beside = str(clause.get("as_written"))
+        get = getter(beside)
 
         def write_as_written(value: Any, writing: Writing) -> str:
             normal, written = encode(value, writing), get(writing.record)
@@ -718,10 +747,11 @@ def _kept(
             except NotValid:
                 return normal
 
-        return write_as_written
+        return write_as_written, beside
     if codec.kind != "id-number":
-        return encode
-    get_kind = getter(path.rpartition(".")[0] + ".id_type.code") if "." in path else getter("id_type.code")
+        return encode, ""
+    beside = (path.rpartition(".")[0] + "." if "." in path else "") + "id_type.code"
+    get_kind = getter(beside)
 
     def write_checked(value: Any, writing: Writing) -> str:
         kind, text = get_kind(writing.record), text_of(value)
@@ -730,7 +760,7 @@ def _kept(
         IdNumber.parse(text)
         return encode(text, writing)
 
-    return write_checked
+    return write_checked, beside
 
 
 def kind_of(clause: Clause, codec: Codec) -> str | None:

@@ -13,7 +13,11 @@ from hub.translation.foreign import Node, parse, unfold
 from hub.translation.formats.form import Check, Format, Spot
 
 #: Characters that XML 1.0 (section 2.2) cannot carry.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+#: Characters that need a second look before they stand in an element, or in an attribute: escaped or forbidden.
+ODD = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+ODD_IN_ATTRIBUTE = re.compile('[&<>\r"\n\t\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 
 
 def escape(text: str) -> str:
@@ -67,7 +71,7 @@ class Xml:
         encodes = None if self.encoding.codec in ("utf-8", "gb18030") else self.encoding.check
 
         def check(text: str) -> None:
-            if _FORBIDDEN.search(text):
+            if FORBIDDEN.search(text):
                 raise NotValid(
                     "text.control-character",
                     "含有XML不允许的控制字符",
