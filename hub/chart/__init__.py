@@ -2,7 +2,7 @@
 exchange, agency or phase, and nothing here reads the store: counts are handed in.
 """
 
-from hub.chart.edges import ANY, Choice, Edge, NotInChart, Plan, plan
+from hub.chart.edges import ANY, Choice, Edge, NotInChart, Plan, passed, plan
 from hub.chart.picture import Picture, breadth, legend, pages, phase, whole
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "breadth",
     "legend",
     "pages",
+    "passed",
     "phase",
     "plan",
     "whole",

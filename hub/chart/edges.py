@@ -116,6 +116,11 @@ def _pick(words: tuple[str, str], language: str) -> str:
     return words[language.startswith("en")]
 
 
+def passed(catalogue: Catalogue, counts: Mapping[str, Counts]) -> Choice:
+    """The part of the chart on which something stands: exchanges that happened, and what is still to answer them."""
+    return Choice(exchanges=tuple(name for name, found in counts.items() if found.all and name in catalogue.exchanges))
+
+
 # ------------------------------------------------------------------ making the plan
 def plan(catalogue: Catalogue, choice: Choice | None = None, counts: Mapping[str, Counts] | None = None) -> Plan:
     """The chart, or what is chosen of it. Lanes and phases stand in the order in which the chart's files name them.
@@ -130,7 +135,9 @@ def plan(catalogue: Catalogue, choice: Choice | None = None, counts: Mapping[str
     _known("phase", choice.phases, [phase for phase in rank if any(e.phase == phase for e in exchanges)])
     _known("lane", choice.kinds, [*catalogue.kinds, ANY])
     _known("exchange", choice.exchanges, list(catalogue.exchanges))
-    edges = [edge for edge in _coupled(catalogue, exchanges) if _is_chosen(edge, choice)]
+    every = list(_coupled(catalogue, exchanges))
+    asked = {edge.answers for edge in every if edge.exchange.id in choice.exchanges}
+    edges = [edge for edge in every if _is_chosen(edge, choice, asked)]
     drawn = {
         phase: tuple(e for e in edges if e.exchange.phase == phase) for phase in sorted(rank, key=rank.__getitem__)
     }
@@ -160,14 +167,14 @@ def _known(what: str, wanted: Iterable[str], known: Sequence[str]) -> None:
             )
 
 
-def _is_chosen(edge: Edge, choice: Choice) -> bool:
+def _is_chosen(edge: Edge, choice: Choice, asked: set[str | None]) -> bool:
     exchange = edge.exchange
     if choice.phases and exchange.phase not in choice.phases:
         return False
     if choice.kinds and edge.kinds.isdisjoint(choice.kinds):
         return False
     if choice.exchanges:
-        return not {exchange.id, edge.answers, exchange.reply}.isdisjoint(choice.exchanges)
+        return exchange.id in asked or not {exchange.id, edge.answers}.isdisjoint(choice.exchanges)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from hub.settings import load
 @click.option(
     "--counts", "counted", is_flag=True, help="with the numbers of transfers in the store, and what is overdue"
 )
+@click.option("--person", metavar="ID", help="where one person stands: what has happened, and what is still owed")
+@click.option("--case", metavar="ID", help="the same for one case (the hub's id)")
 @JSON
 @LANGUAGE
 @told
@@ -40,6 +43,8 @@ def chart(
     kinds: tuple[str, ...],
     exchanges: tuple[str, ...],
     counted: bool,
+    person: str | None,
+    case: str | None,
     as_json: bool,
     lang: str,
 ) -> None:
@@ -49,11 +54,16 @@ def chart(
     from hub.chart import Choice, plan
 
     choice = Choice(phases, kinds, exchanges)
-    if counted:
+    if counted or person or case:
         from hub.store import chart_counts
 
         hub = open_hub()
-        drawn = plan(hub.catalogue, choice, chart_counts.counts(hub))
+        counts = chart_counts.counts(hub, person=person, case=case)
+        if person or case:
+            if not counts:
+                raise CommandFailed(_nothing(lang))
+            choice = replace(choice, exchanges=exchanges or drawing.passed(hub.catalogue, counts).exchanges)
+        drawn = plan(hub.catalogue, choice, counts)
         subtitle = _counted_at(hub, lang)
     else:
         drawn = plan(configuration.load(load().config_dir).catalogue, choice)
@@ -79,6 +89,10 @@ def _write(file: Path, picture: bytes) -> None:
     except OSError as error:
         raise CommandFailed(f"{file}: {error.strerror}") from error
     click.echo(str(file))
+
+
+def _nothing(lang: str) -> str:
+    return "no transfer is about them" if lang == "en" else "没有相关的移送"
 
 
 def _counted_at(hub: Any, lang: str) -> str:

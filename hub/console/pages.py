@@ -7,6 +7,7 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -19,7 +20,7 @@ from werkzeug.exceptions import NotFound as NoSuchPage
 from werkzeug.wrappers import Response as AnyResponse
 
 from hub import words
-from hub.chart import Choice, breadth, legend, phase, plan, whole
+from hub.chart import Choice, breadth, legend, passed, phase, plan, whole
 from hub.chart.picture import STYLE
 from hub.console import access, language
 from hub.console.band import NEXT_ROOM, band, wrapped
@@ -362,12 +363,22 @@ class _Desk:
 
     # -------------------------------------------------------- the workflow chart
     def chart(self) -> str:
-        """The chart with live counts, one picture a phase; `lane` narrows it to what one kind of agency sends or gets."""
-        lane = request.args.get("lane", "")
-        kinds = (lane,) if lane else ()
-        counts = chart_counts.counts(self._hub)
-        found = plan(self._hub.catalogue, Choice(kinds=kinds), counts)
-        parts = [plan(self._hub.catalogue, Choice((name,), kinds), counts) for name, _ in found.phases]
+        """The chart with live counts, one picture a phase. `lane` narrows it to what one kind of agency sends or gets,
+        `person` and `case` (the hub's ids) to what has happened there and is still to be answered."""
+        lane, who, case = (request.args.get(name, "") for name in ("lane", "person", "case"))
+        about = {name: value for name, value in (("person", who), ("case", case)) if value}
+        counts = chart_counts.counts(self._hub, person=who or None, case=case or None)
+        happened = passed(self._hub.catalogue, counts).exchanges if about else ()
+        if about and not happened:
+            raise NoSuchPage
+        choice = Choice(kinds=(lane,) if lane else (), exchanges=happened)
+        found = plan(self._hub.catalogue, choice, counts)
+        parts = [plan(self._hub.catalogue, replace(choice, phases=(name,)), counts) for name, _ in found.phases]
+
+        def to_list(exchange: str, state: str | None) -> str:
+            """Where a row, or one of its counts, leads."""
+            return url_for("console.transfers", exchange=exchange, state=state, person=who or None, case=case or None)
+
         wide = max((breadth(part, _language()) for part in parts), default=0)
         drawn = []
         for part in parts:
@@ -378,12 +389,14 @@ class _Desk:
                     "name": part.phase_name(name, _language()),
                     "overdue": sum(counts[e.exchange.id].overdue for e in edges if e.exchange.id in counts),
                     # made by the chart itself, with everything escaped
-                    "picture": Markup(phase(part, name, _language(), _to_list, wide).text()),  # noqa: S704
+                    "picture": Markup(phase(part, name, _language(), to_list, wide).text()),  # noqa: S704
                 }
             )
         return render_template(
             "console/chart.html",
             lane=lane,
+            about=about,
+            person=next(iter(console_queries.persons(self._hub, [who])), None) if who else None,
             lanes=[(kind, found.lane_name(kind, _language())) for kind in plan(self._hub.catalogue).lanes],
             phases=drawn,
             legend=Markup(legend(found, _language(), wide).text()),  # noqa: S704
@@ -439,11 +452,6 @@ class _Desk:
 
 
 # ------------------------------------------------------------------ small things that templates say
-def _to_list(exchange: str, state: str | None) -> str:
-    """Where a row of the chart, or one of its counts, leads."""
-    return url_for("console.transfers", exchange=exchange, state=state)
-
-
 def masked(number: str | None) -> str:
     """An ID number in a list: enough to tell two persons apart, the whole of it stands on the person's own page."""
     if not number:

@@ -26,23 +26,30 @@ from hub.workdays import Workdays
 S = DeliveryState
 UNDER_WAY = (S.WAITING, S.READY, S.RELEASED, S.ATTEMPTING, S.SUBMITTED)
 MAIN = t.delivery.c.role == "to"
+#: Conditions on `transfer`: whom or which case it is about.
+About = Sequence[ColumnElement[bool]]
 #: Events that the hub sees as a time, and those that stand in the record as a day.
 TIMES = ("accepted", "delivered", "receipt")
 
 
-def counts(hub: Hub, calendar: Calendar | None = None) -> dict[str, Counts]:
-    """Exchange → how its transfers stand now. Exchanges without any transfer are left out."""
+def counts(
+    hub: Hub, *, person: str | None = None, case: str | None = None, calendar: Calendar | None = None
+) -> dict[str, Counts]:
+    """Exchange → how its transfers stand now, of everybody or about one `person`, of one `case` (the hub's ids). Exchanges
+    without any such transfer are left out."""
     now = hub.clock.now()
+    about = [t.transfer.c.person_id == person] if person else []
+    about += [t.transfer.c.case_id == case] if case else []
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     with hub.database.read() as db:
-        for row in _all(db, now):
+        for row in _all(db, about, now):
             found[row.exchange] |= {"all": row.all, "recent": row.recent, "parked": row.parked}
-        for row in _under_way(db, hub.catalogue):
+        for row in _under_way(db, about, hub.catalogue):
             found[row.exchange] |= {"under_way": row.under_way, "returned": row.returned, "owed": row.owed}
-        for row in _unanswered(db, hub.catalogue):
+        for row in _unanswered(db, about, hub.catalogue):
             found[row.exchange]["owed"] = row.owed
         late = list(watched(hub.catalogue, now, calendar or Workdays()))
-        for row in _overdue(db, hub.catalogue, late, now):
+        for row in _overdue(db, about, hub.catalogue, late, now):
             found[row.exchange]["overdue"] = row.overdue
     for one in late:
         if one.threshold.provisional and found.get(one.exchange, {}).get("overdue"):
@@ -51,7 +58,7 @@ def counts(hub: Hub, calendar: Calendar | None = None) -> dict[str, Counts]:
 
 
 # ------------------------------------------------------------------ where deliveries are
-def _all(db: Connection, now: datetime) -> Sequence[Any]:
+def _all(db: Connection, about: About, now: datetime) -> Sequence[Any]:
     recent = t.transfer.c.accepted_at >= now - timedelta(days=RECENT_DAYS)
     return db.execute(
         select(
@@ -59,11 +66,13 @@ def _all(db: Connection, now: datetime) -> Sequence[Any]:
             func.count().label("all"),
             _number(recent).label("recent"),
             _number(t.transfer.c.status == "parked").label("parked"),
-        ).group_by(t.transfer.c.exchange)
+        )
+        .where(*about)
+        .group_by(t.transfer.c.exchange)
     ).all()
 
 
-def _under_way(db: Connection, catalogue: Catalogue) -> Sequence[Any]:
+def _under_way(db: Connection, about: About, catalogue: Catalogue) -> Sequence[Any]:
     """Transfers with a delivery that has not arrived, with one that a main recipient returned, and with one that waits for
     its receipt."""
     not_there = t.delivery.c.status.in_(UNDER_WAY)
@@ -79,12 +88,12 @@ def _under_way(db: Connection, catalogue: Catalogue) -> Sequence[Any]:
             ),
         )
         .join(t.delivery, t.delivery.c.transfer_id == t.transfer.c.id)
-        .where(or_(not_there, returned, owed))
+        .where(*about, or_(not_there, returned, owed))
         .group_by(t.transfer.c.exchange)
     ).all()
 
 
-def _unanswered(db: Connection, catalogue: Catalogue) -> Sequence[Any]:
+def _unanswered(db: Connection, about: About, catalogue: Catalogue) -> Sequence[Any]:
     """Transfers that arrived, were not returned, and have no answer of the kind that the chart names."""
     replies = _replies(catalogue)
     if not replies:
@@ -97,6 +106,7 @@ def _unanswered(db: Connection, catalogue: Catalogue) -> Sequence[Any]:
             MAIN,
             t.delivery.c.status.in_((S.DELIVERED, S.ACCEPTED)),
             ~_answered(replies),
+            *about,
         )
         .group_by(t.transfer.c.exchange)
     ).all()
@@ -158,13 +168,15 @@ def can_be_watched(clock: ClockRule, start: TermEvent, stop: TermEvent) -> bool:
     return start.seen in (*TIMES, "record") and stop.seen in ("delivered", "receipt", "reply", "record")
 
 
-def _overdue(db: Connection, catalogue: Catalogue, late: Sequence[Watched], now: datetime) -> Sequence[Any]:
+def _overdue(
+    db: Connection, about: About, catalogue: Catalogue, late: Sequence[Watched], now: datetime
+) -> Sequence[Any]:
     """How many transfers of each exchange are past a term, each once. A person who should have reported by a day that the
     transfer named, and whom nobody has taken over, counts with the transfer that set the person on the way."""
     chosen = [
         select(t.transfer.c.exchange, t.transfer.c.id)
         .join(t.transit, t.transit.c.transfer_id == t.transfer.c.id)
-        .where(t.transit.c.due < now.astimezone(SHANGHAI).date().isoformat())
+        .where(*about, t.transit.c.due < now.astimezone(SHANGHAI).date().isoformat())
     ]
     replies = _replies(catalogue)
     alike: dict[tuple[TermEvent, TermEvent], list[Watched]] = defaultdict(list)
@@ -176,6 +188,7 @@ def _overdue(db: Connection, catalogue: Catalogue, late: Sequence[Watched], now:
             .outerjoin(t.delivery, and_(t.delivery.c.transfer_id == t.transfer.c.id, MAIN))
             .outerjoin(t.receipt, t.receipt.c.delivery_id == t.delivery.c.id)
             .where(
+                *about,
                 t.transfer.c.status != "withdrawn",
                 or_(t.delivery.c.status.is_(None), t.delivery.c.status != S.WITHDRAWN),
                 or_(*(_began(start, one) for one in clocks)),

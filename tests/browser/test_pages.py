@@ -347,6 +347,23 @@ def test_the_chart_is_narrowed_to_one_kind_of_agency_and_downloaded_whole(browse
     assert answer.content.count(b"data-exchange=") == everything
 
 
+def test_a_person_page_leads_to_where_the_person_stands_on_the_chart(
+    browser: WebDriver, address: str, seen: Seen
+) -> None:
+    open_in(browser, f"{address}/persons/{seen.persons['zhou']}", "zh")
+    browser.find_element(By.LINK_TEXT, "在流程图上查看").click()
+    drawn = {
+        row.get_attribute("data-exchange"): row.find_element(By.CSS_SELECTOR, "[data-count='all']").text
+        for row in browser.find_elements(By.CSS_SELECTOR, "[data-exchange]")
+    }
+    assert drawn["admission.parole-handover"] == "1"
+    assert drawn["admission.report-in"] == "1"
+    assert "admission.escort" not in drawn, "what did not happen is not drawn"
+    browser.find_element(By.CSS_SELECTOR, "[data-exchange='admission.report-in'] .name").click()
+    wait(browser).until(lambda b: "person=" in b.current_url)
+    assert len(rows(browser)) == 1
+
+
 def test_a_kind_of_agency_that_the_chart_does_not_have_is_told(address: str) -> None:
     answer = requests.get(f"{address}/chart?lane=nobody", headers={"Accept-Language": "zh"}, timeout=30)
     assert answer.status_code == 422
@@ -369,6 +386,7 @@ PAGES: dict[str, Callable[[Seen], str]] = {
     "agencies": lambda seen: "/agencies",
     "chart": lambda seen: "/chart",
     "chart-prison": lambda seen: "/chart?lane=prison",
+    "chart-person": lambda seen: f"/chart?person={seen.persons['sun']}",
     "no-such-page": lambda seen: "/transfers/trf_00000000",
 }
 

@@ -115,6 +115,20 @@ def test_counts_are_what_the_store_holds(opened: Any) -> None:
     assert set(counts(desk.hub)) == {NOTICE, "receipt"}
 
 
+def test_one_person_and_one_case_are_counted_alone(opened: Any) -> None:
+    desk = opened()
+    first = desk.send(1)
+    desk.send(2, person=1)
+    desk.send(3)
+    told = queries.transfer(desk.hub, None, first)
+    assert counts(desk.hub, person=told["person"])[NOTICE].all == 2
+    assert counts(desk.hub, case=told["case"])[NOTICE].all == 1
+    desk.at("2021-03-23T00:00")  # to report by the 22nd
+    assert counts(desk.hub, person=told["person"])[NOTICE].overdue == 1, "one person is on one way"
+    assert desk.overdue() == 2
+    assert counts(desk.hub, person="per_nobody") == {}
+
+
 def test_copies_are_under_way_and_owe_nothing(opened: Any) -> None:
     desk = opened()
     desk.neighbour.answer = "down"

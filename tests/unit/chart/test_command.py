@@ -92,6 +92,11 @@ def test_what_the_chart_does_not_have_is_told_in_the_readers_language(typed: Any
     assert "流程图没有阶段“admision”" in typed("--phase", "admision").stderr
 
 
+def test_a_person_about_whom_nothing_was_sent_stands_nowhere(typed: Any) -> None:
+    said = typed("--person", "per_nobody", "--lang", "en")
+    assert (said.exit_code, said.stderr) == (1, "Error: no transfer is about them\n")
+
+
 def test_a_file_that_cannot_be_written_is_told(typed: Any, tmp_path: Path) -> None:
     said = typed("--out", str(tmp_path / "none" / "chart.svg"))
     assert said.exit_code == 1

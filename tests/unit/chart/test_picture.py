@@ -206,6 +206,8 @@ def test_a_part_shows_only_what_was_asked_for(catalogue: Catalogue) -> None:
     assert 0 < len(list(both.edges)) < len(list(admission.edges))
     one = plan(catalogue, Choice(exchanges=("assessment.report",)))
     assert [edge.exchange.id for edge in one.edges] == ["assessment.request", "assessment.report"]
+    receipts = plan(catalogue, Choice(exchanges=("receipt",)))
+    assert [edge.exchange.id for edge in receipts.edges] == ["receipt"], "and not all that gets one"
     assert set(one.lanes) == {kind for edge in one.edges for kind in edge.kinds}, "no lane stands empty"
 
 
