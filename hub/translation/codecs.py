@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from hub.domain.agencies import AGENCY_ID, Agencies
 from hub.domain.values import CaseNumber, IdNumber, NotValid, PlaceCode, Term, offence
-from hub.translation.codelists import CodeList
+from hub.translation import moments, names
+from hub.translation.addresses import Places
+from hub.translation.codelists import PLACES, CodeList
 from hub.translation.documents import file_name
-
-#: Records are written in Chinese business time; a time without offset means this one.
-SHANGHAI = timezone(timedelta(hours=8))
+from hub.translation.moments import SHANGHAI, moment
 
 #: The keys of a line that say how its value is written. At most one of the first group, `list` and `as` beside it.
 CODECS = (
@@ -36,8 +36,12 @@ CODECS = (
     "file_name",
     "document",
     "mark",
+    "name",
+    "address",
 )
 MODIFIERS = ("as", "list", "names")
+
+__all__ = ["SHANGHAI", "Codec", "Unusable", "build", "moment", "text_of"]
 
 Decode = Callable[[str], Any]
 #: canonical value and the agencies that the hub knows → text
@@ -61,6 +65,12 @@ class Unusable(Exception):
     def __init__(self, rule: str, key: str, zh: str, en: str) -> None:
         super().__init__(en)
         self.rule, self.key, self.zh, self.en = rule, key, zh, en
+
+
+def lists_of(clause: Mapping[str, Any]) -> set[str]:
+    """The names of the lists that a line's codec uses."""
+    named = {str(clause[key]) for key in ("codes", "mark", "names") if key in clause}
+    return named | ({PLACES} if "address" in clause else set())
 
 
 def build(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
@@ -126,99 +136,29 @@ def _joined(item: Codec, separator: str) -> Codec:
 
 
 # ---------------------------------------------------------------- dates and times
-_TOKENS = {
-    "yyyy": r"(?P<year>\d{4})",
-    "MM": r"(?P<month>\d{2})",
-    "dd": r"(?P<day>\d{2})",
-    "HH": r"(?P<hour>\d{2})",
-    "mm": r"(?P<minute>\d{2})",
-    "ss": r"(?P<second>\d{2})",
-}
-_STRFTIME = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
-_SPLIT = re.compile("(yyyy|MM|dd|HH|mm|ss)")
-_XS_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?(Z|[+-]\d{2}:\d{2})?")
-_XS_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:Z|[+-]\d{2}:\d{2})?")
-
-
-def moment(value: Any) -> datetime:
-    """The moment that a canonical date or time names, in Chinese time (a date: its first moment)."""
-    if not isinstance(value, str):
-        raise NotValid("date.malformed", "此处应为日期或时间", "a date or time is wanted here")
-    try:
-        found = datetime.fromisoformat(value)
-        return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found.astimezone(SHANGHAI)
-    except (ValueError, OverflowError) as error:
-        raise NotValid(
-            "date.malformed", f"“{value}”不是ISO 8601日期或时间", f"{value!r} is no ISO 8601 date or time"
-        ) from error
-
-
-def _reader(form: str, rule: str) -> Callable[[str], datetime]:
-    """Reads a form such as `yyyyMMdd`, `xs:date`, `xs:dateTime` strictly."""
-    wrong_zh, wrong_en = (
-        f"应为格式{form}且真实存在的日期时间",
-        f"a date or time of the form {form} that exists is wanted",
-    )
-    if form in ("xs:date", "xs:dateTime"):
-
-        def from_schema(text: str) -> datetime:
-            match = (_XS_DATE if form == "xs:date" else _XS_TIME).fullmatch(text)
-            try:
-                if match and form == "xs:date":
-                    return datetime.fromisoformat(match[1]).replace(tzinfo=SHANGHAI)
-                if match:
-                    found = datetime.fromisoformat(f"{match[1]}T{match[2]}{(match[3] or '').replace('Z', '+00:00')}")
-                    return found.replace(tzinfo=SHANGHAI) if found.tzinfo is None else found.astimezone(SHANGHAI)
-            except (ValueError, OverflowError):
-                pass  # falls through to the one sentence that says what is wanted
-            raise NotValid(rule, wrong_zh, wrong_en)
-
-        return from_schema
-    pattern = re.compile("".join(_TOKENS.get(part) or re.escape(part) for part in _SPLIT.split(form)), re.ASCII)
-
-    def from_form(text: str) -> datetime:
-        match = pattern.fullmatch(text)
-        try:
-            if match:
-                return datetime(**{name: int(digits) for name, digits in match.groupdict().items()}, tzinfo=SHANGHAI)
-        except ValueError:
-            pass  # falls through to the one sentence that says what is wanted
-        raise NotValid(rule, wrong_zh, wrong_en)
-
-    return from_form
-
-
-def _writer(form: str) -> Callable[[datetime], str]:
-    form = {"xs:date": "yyyy-MM-dd", "xs:dateTime": "yyyy-MM-ddTHH:mm:ss"}.get(form, form)
-    parts = [_STRFTIME.get(part) or part.replace("%", "%%") for part in _SPLIT.split(form)]
-    # strftime does not pad the year everywhere; years have four digits in every form
-    return lambda found: "".join(
-        f"{found.year:04d}" if part == "%Y" else found.strftime(part) if part else "" for part in parts
-    )
-
-
-def _form(clause: Mapping[str, Any], key: str) -> str:
-    form = str(clause[key])
-    if form not in ("xs:date", "xs:dateTime") and not {"yyyy", "MM", "dd"} <= set(_SPLIT.split(form)):
-        raise Unusable(
-            "codec.form",
-            key,
-            f"日期格式“{form}”应含yyyy、MM、dd，或为xs:date、xs:dateTime",
-            f"the form {form!r} needs yyyy, MM and dd, or is xs:date or xs:dateTime",
-        )
-    return form
+def _forms(clause: Mapping[str, Any], key: str) -> list[str]:
+    """The forms of a line: all are read, the first is written."""
+    said = clause[key]
+    forms = [str(form) for form in said] if isinstance(said, list) else [str(said)]
+    for form in forms or [""]:
+        if (wrong := moments.problem(form, key)) is not None:
+            raise Unusable("codec.form", key, *wrong)
+    return forms
 
 
 def _date(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
-    form = _form(clause, "date")
-    read, write = _reader(form, "date.malformed"), _writer(form)
+    forms = _forms(clause, "date")
+    read, write = moments.reader(forms, "date.malformed"), moments.writer(forms[0])
     return Codec(lambda text: read(text).date().isoformat(), lambda value, _: write(moment(value)), "date")
 
 
 def _time(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
-    form = _form(clause, "time")
-    read, write = _reader(form, "time.malformed"), _writer(form)
-    return Codec(lambda text: read(text).isoformat(), lambda value, _: write(moment(value)), "time")
+    forms = _forms(clause, "time")
+    read, write = moments.reader(forms, "time.malformed"), moments.writer(forms[0])
+    kind = "integer" if forms[0].startswith("epoch") else None
+    return Codec(
+        lambda text: moments.canonical_time(read(text)), lambda value, _: write(moment(value)), "time", json=kind
+    )
 
 
 def as_date(value: Any) -> date:
@@ -260,16 +200,21 @@ def _decode_number(text: str) -> int:
     return int(text)
 
 
-def _decode_money(text: str) -> str:
+#: How many yuan (元) one of a unit is.
+UNITS = {"元": Decimal(1), "万元": Decimal(10_000), "分": Decimal("0.01")}
+
+
+def _decode_money(text: str, unit: str = "元") -> str:
     try:
-        amount = Decimal(text) if re.fullmatch(r"[0-9]{1,15}(\.[0-9]*)?", text) else None
+        amount = Decimal(text) * UNITS[unit] if re.fullmatch(r"[0-9]{1,15}(\.[0-9]*)?", text) else None
     except InvalidOperation:
         amount = None
     if amount is None or amount != round(amount, 2):
+        example = {"元": "5000.00", "万元": "0.5", "分": "500000"}[unit]
         raise NotValid(
             "money.malformed",
-            "应为以元为单位、至多两位小数的非负金额，如5000.00",
-            "an amount in CNY with at most two decimals is wanted, such as 5000.00",
+            f"应为以{unit}为单位的非负金额，精确到分，如{example}",
+            f"an amount in {unit} (to the cent, not negative) is wanted, such as {example}",
         )
     return f"{amount:.2f}"
 
@@ -278,12 +223,88 @@ def _number(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec
     return Codec(_decode_number, _encode_text, json="integer")
 
 
-def _money(_clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
-    return Codec(_decode_money, lambda value, _: _decode_money(text_of(value)))
+def _money(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    unit = "元" if clause["money"] is True else str(clause["money"])
+    if unit not in UNITS:
+        known = "、".join(UNITS)
+        raise Unusable(
+            "codec.form", "money", f"money应为true或{known}之一", f"money is true or one of {known.replace('、', ', ')}"
+        )
+
+    def write(value: Any, _agencies: Agencies) -> str:
+        amount = _decode_money(text_of(value))
+        if unit == "元":
+            return amount
+        scaled = (Decimal(amount) / UNITS[unit]).normalize()
+        return f"{scaled:f}"
+
+    return Codec(lambda text: _decode_money(text, unit), write)
+
+
+def _name(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    dot = names.DOT if clause["name"] is True else clause["name"]
+    if not isinstance(dot, str) or len(dot) > 1:
+        raise Unusable(
+            "codec.form",
+            "name",
+            "name应为true，或对方系统所用的间隔号，如“•”",
+            "name is true, or the middle dot that the system writes, such as “•”",
+        )
+    written = names.writer(dot)
+    read = names.normal if dot in (*names.DOTS, ".") else (lambda text: names.normal(text.replace(dot, names.DOT)))
+    return Codec(names.normal if not dot else read, lambda value, _: written(text_of(value)), "name")
+
+
+def _address(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
+    """A whole address as text ↔ `{place, text}`."""
+    form = str(clause["address"])
+    if form not in ("full", "detail"):
+        raise Unusable(
+            "codec.form",
+            "address",
+            "address应为full（含区划名称）或detail（不含）",
+            "address is full (with the names of the places) or detail (without)",
+        )
+    if PLACES not in lists:
+        raise Unusable(
+            "codec.places", "address", "没有区划表：places/下应有csv文件", "there is no table of places under places/"
+        )
+    places = Places(lists[PLACES].names)
+
+    def read(text: str) -> dict[str, str]:
+        code, _ = places.find(text)
+        return {"place": code, "text": text} if code else {"text": text}
+
+    def parts(value: Any) -> tuple[str | None, str]:
+        if not isinstance(value, Mapping) or not (value.get("text") or value.get("place")):
+            raise NotValid(
+                "value.shape", '此处应为地址，如{"place": …, "text": …}', 'an address {"place": …, "text": …} is wanted'
+            )
+        place = PlaceCode.parse(text_of(value["place"])).text if value.get("place") else None
+        return place, text_of(value.get("text") or "")
+
+    def write_full(value: Any, _agencies: Agencies) -> str:
+        place, text = parts(value)
+        said, _ = places.find(text)
+        if place is None or (said is not None and (places.within(said, place) or places.within(place, said))):
+            return text
+        named = places.full_name(place)
+        if named is None and not text:
+            raise NotValid("place.unknown", f"区划表中没有“{place}”", f"no table of places has {place!r}")
+        return (named or "") + text
+
+    def write_detail(value: Any, _agencies: Agencies) -> str:
+        _, text = parts(value)
+        return places.find(text)[1]
+
+    return Codec(read, write_full, "address") if form == "full" else Codec(None, write_detail, "address")
 
 
 def _boolean(clause: Mapping[str, Any], _lists: Mapping[str, CodeList]) -> Codec:
+    """Words for true and false: `{"1": true, "0": false}`, or `{true: [是, Y], false: [否, N]}`. The first is written."""
     table = clause["boolean"]
+    if isinstance(table, Mapping) and all(isinstance(words, list) for words in table.values()):
+        table = {str(word): str(truth).lower() == "true" for truth, words in table.items() for word in words}
     if not isinstance(table, Mapping) or set(table.values()) != {True, False}:
         raise Unusable(
             "codec.form",
@@ -506,4 +527,6 @@ _BUILDERS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, CodeList]], Co
     "file_name": _file_name,
     "document": _document,
     "mark": _mark,
+    "name": _name,
+    "address": _address,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from hub.domain.values import NotValid
 from hub.findings import Finding, LinedDict, read_yaml
 
 KEYS = ("name", "zh", "en", "coded", "unknown", "codes", "also_read", "edition", "note")
+
+#: The name under which the tables of places stand beside the code lists; no file can give a list this name.
+PLACES = "places/"
 
 
 class Carried(Exception):
@@ -164,6 +168,19 @@ def load(folder: Path, shown: str) -> tuple[dict[str, CodeList], list[Finding]]:
             continue
         lists[made.name] = made
     return lists, findings
+
+
+def places(folder: Path, shown: str) -> CodeList | None:
+    """The tables of places (`code,name` in CSV files) as one list; None where there are none. Wrong rows are the
+    configuration's to tell."""
+    files = sorted(folder.glob("*.csv"))
+    names: dict[str, str] = {}
+    content = ""
+    for path in files:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        content += text
+        names.update({row[0]: row[1] for row in csv.reader(text.splitlines()) if len(row) == 2 and row[0].isdigit()})
+    return CodeList(PLACES, "行政区划", False, False, names, {}, {}, f"{shown}:1", content) if names else None
 
 
 def _list(found: LinedDict, shown: str, content: str) -> tuple[CodeList | None, list[Finding]]:

@@ -16,7 +16,7 @@ from typing import Any
 from hub.domain.faults import Fault
 from hub.domain.values import IdNumber, NotValid
 from hub.translation.canonical import ABSENT, copy, derivation, getter, pointer_of, putter
-from hub.translation.codecs import Codec, Unusable, build
+from hub.translation.codecs import Codec, Unusable, build, lists_of
 from hub.translation.codelists import Carried, CodeList
 from hub.translation.documents import media_type
 from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
@@ -659,7 +659,7 @@ class Reader:
         except Unusable as error:
             self._say(clause.file, line_of(clause, error.key), error.rule, error.zh, error.en)
             return None
-        self.used.update(str(clause.get(key)) for key in ("codes", "mark", "names") if key in clause.keys)
+        self.used.update(lists_of(clause.keys))
         return codec
 
     def _condition(self, clause: Clause) -> Value | None:

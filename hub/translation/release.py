@@ -1,7 +1,7 @@
 """A release: everything that decides how one dialect is read and written, as unchangeable bytes under one hash.
 
-It holds the dialect's own files (dialect.yaml, its exchanges, answers.yaml, WSDL and XSD) and the code lists that they
-name. How the agency is called (transport.yaml), samples and secrets are no part of it.
+It holds the dialect's own files (dialect.yaml, its exchanges, answers.yaml, WSDL and XSD), the code lists that they
+name, and the tables of places where they read addresses. How the agency is called (transport.yaml), samples and secrets are no part of it.
 """
 
 from __future__ import annotations
@@ -143,16 +143,17 @@ def _check_path(dialect: str, path: str) -> None:
     plain = not any(part in ("", ".", "..") or "\\" in part or ":" in part or "\0" in part for part in parts)
     of_dialect = len(parts) >= 3 and parts[:2] == ("dialects", dialect) and not NOT_READ & set(parts)
     of_list = len(parts) == 2 and parts[0] == "codelists" and path.endswith(".yaml")
-    belongs = of_list or (of_dialect and Path(path).suffix in SUFFIXES and parts[-1] not in LEFT_OUT)
+    of_places = len(parts) == 2 and parts[0] == "places" and path.endswith(".csv")
+    belongs = of_list or of_places or (of_dialect and Path(path).suffix in SUFFIXES and parts[-1] not in LEFT_OUT)
     if path.startswith("/") or not plain or not belongs or "/".join(parts) != path:
         raise NotARelease(
             [
                 Fault(
                     "release.path",
                     "",
-                    f"“{path}”不属于方言“{dialect}”的版本：应为dialects/{dialect}/下的yaml、wsdl、xsd或json文件，或codelists/下的yaml文件",
+                    f"“{path}”不属于方言“{dialect}”的版本：应为dialects/{dialect}/下的yaml、wsdl、xsd或json文件，codelists/下的yaml文件，或places/下的csv文件",
                     f"{path!r} belongs to no release of {dialect!r}: yaml, wsdl, xsd and json files under dialects/{dialect}/ do, "
-                    "and yaml files under codelists/",
+                    "yaml files under codelists/, and csv files under places/",
                     value=path,
                 )
             ]
@@ -176,7 +177,7 @@ def of_folder(folder: Path, list_folders: Sequence[Path], dialect: str | None = 
         and path.name not in LEFT_OUT
         and not NOT_READ & set(path.relative_to(folder).parts)
     }
-    return Release.of(dialect, {**files, **_lists_named_in(files, list_folders)})
+    return Release.of(dialect, {**files, **_lists_named_in(files, list_folders), **_places_for(files, list_folders)})
 
 
 def draft_of(source: Path, dialect: str, list_folders: Sequence[Path]) -> Release:
@@ -208,6 +209,18 @@ def _lists_named_in(files: Mapping[str, bytes], folders: Iterable[Path]) -> dict
                 taken[at] = content
                 texts.append(content.decode("utf-8", errors="replace"))
     return taken
+
+
+def _places_for(files: Mapping[str, bytes], list_folders: Iterable[Path]) -> dict[str, bytes]:
+    """The tables of places beside the code lists, for a dialect that reads addresses by them."""
+    if not any(b"address:" in content for path, content in files.items() if path.endswith(".yaml")):
+        return {}
+    for folder in list_folders:
+        if found := {
+            f"places/{path.name}": path.read_bytes() for path in sorted((folder.parent / "places").glob("*.csv"))
+        }:
+            return found
+    return {}
 
 
 # ------------------------------------------------------------------ compiled

@@ -65,6 +65,10 @@ def _canonical(line: Line) -> Iterator[tuple[str, Section | None]]:
     for clause in line.clauses:
         if line.direction == "out" and isinstance(clause.get("each"), str):
             yield clause.get("each"), line.section
+        if line.section and isinstance(clause.get("named"), Mapping):
+            listed = clause.get("each") if line.direction == "out" else line.target
+            for place in clause.get("named"):
+                yield f"{listed}[].{place}", None
         if isinstance(clause.get("from"), str):
             yield clause.get("from"), None
         if isinstance(clause.get("as_written"), str):

@@ -13,7 +13,7 @@ from hub.domain.agencies import Agencies
 from hub.domain.faults import Fault
 from hub.domain.values import CaseNumber, IdNumber, NotValid
 from hub.translation.canonical import ABSENT, derivation, getter, pointer_of
-from hub.translation.codecs import TEXT, Codec, Unusable, build, text_of
+from hub.translation.codecs import TEXT, Codec, Unusable, build, lists_of, text_of
 from hub.translation.codelists import CodeList
 from hub.translation.compiled import Plan, Write, compiled
 from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
@@ -632,7 +632,7 @@ class Writer:
         except Unusable as error:
             self._say(clause.file, line_of(clause, error.key), error.rule, error.zh, error.en)
             return None
-        self.used.update(str(clause.get(key)) for key in ("codes", "mark", "names") if key in clause.keys)
+        self.used.update(lists_of(clause.keys))
         if codec.encode is None:
             self._say(clause.file, clause.line, "codec.read-only", "此写法只能读入，不能写出", "this codec only reads")
             return None
