@@ -16,6 +16,7 @@ from hub.commands import mapping_replay as _mapping_replay  # noqa: F401 - adds 
 from hub.commands.chart import chart
 from hub.commands.mapping import mapping
 from hub.commands.telling import JSON, LANGUAGE, STDIN, CommandFailed, line_of, open_hub, print_json, print_table, told
+from hub.commands.transfer_explain import explain
 from hub.settings import load
 
 
@@ -260,6 +261,9 @@ def _agency(hub: Any, agency_id: str) -> dict[str, Any]:
 @cli.group()
 def transfer() -> None:
     """What was handed from one agency to another."""
+
+
+transfer.add_command(explain)
 
 
 @transfer.command("list")

@@ -17,10 +17,10 @@ from hub.api.bundle import contract, record_components
 from hub.api.problems import Unavailable, encoded, language_of
 from hub.api.reading import read_json
 from hub.domain.faults import Fault, Malformed
-from hub.flow import intake, receipts, redelivery, soap_intake
+from hub.flow import explain, intake, preview, receipts, redelivery, soap_intake
 from hub.flow.parts import Hub
 from hub.identity import tokens
-from hub.store import queries
+from hub.store import passages, queries
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,14 @@ class Handlers:
         language = _language()
         told = [{**event, "text": words.tell(self._hub, event, language)} for event in found["items"]]
         return _answer(r.Timeline, {"transfer": id, "items": told})
+
+    def get_lineage(self, user: str, id: str, recipient: str | None = None) -> flask.Response:
+        found = passages.passage(self._hub, user, id)
+        return _answer(r.Lineage, explain.explain(self._hub, found, recipient, _language()))
+
+    def preview_transfer(self, user: str) -> flask.Response:
+        body = _load(r.TransferRequest, _json())
+        return _answer(r.Preview, preview.preview(self._hub, user, body, _language()))
 
     def redeliver_transfer(self, user: str, id: str) -> flask.Response:
         body = _load(r.RedeliveryRequest, _json())

@@ -27,6 +27,23 @@ DELIVERY_STATUS = (
     "withdrawn",
 )
 OUTCOMES = ("accepted", "returned")
+#: Where the value at a place came from: a line's source, or what the hub itself did.
+ORIGINS = (
+    "at",
+    "from",
+    "value",
+    "compute",
+    "context",
+    "derive",
+    "others",
+    "position",
+    "absent",
+    "document",
+    "unmapped",
+    "normalised",
+    "continued",
+    "hub",
+)
 STRENGTHS = ("recorded", "attested", "signed")
 
 
@@ -408,3 +425,127 @@ class Live(Resource):
 class Ready(Resource):
     status = _one_of("ready", "degraded")
     parts = fields.Dict(keys=fields.String(), values=fields.Boolean(), required=True)
+
+
+# ------------------------------------------------------------------ where a field came from
+class Fault(Resource):
+    pointer = _text()
+    rule = _text()
+    message = _text()
+    xpath = fields.String()
+    value = fields.String()
+    source = fields.String()
+
+
+class Given(Resource):
+    side = _one_of("foreign", "canonical", "context")
+    place = _text()
+    value = fields.Raw(required=True)
+
+
+class FieldOrigin(Resource):
+    place = _text()
+    value = fields.Raw(required=True)
+    kind = _one_of(*ORIGINS)
+    line = _maybe()
+    codec = _maybe()
+    given = _many(Given)
+    alternative = fields.Integer(required=True)
+    alternatives = fields.Integer(required=True)
+    condition = _maybe()
+    differs = fields.Boolean()
+
+
+def _origins() -> fields.List[Any]:
+    # a schema has `fields` of its own, so the member is named by its key
+    return fields.List(fields.Nested(FieldOrigin), required=True, data_key="fields", attribute="fields")
+
+
+class LineAsked(Resource):
+    place = _text()
+    line = _text()
+    looked_at = _maybe()
+    outcome = _one_of("nothing", "condition", "carried", "fault", "left-out")
+
+
+class ForeignText(Resource):
+    place = _text()
+    text = _text()
+    fate = _one_of("read", "asked", "unmapped", "known")
+    gave = fields.List(fields.String(), required=True)
+
+
+class NotSent(Resource):
+    place = _text()
+    value = fields.Raw(required=True)
+
+
+class LineageReceived(Resource):
+    channel = _text()
+    dialect = _maybe()
+    mapping = _maybe()
+    explained_by = _maybe()
+    same_mapping = fields.Boolean(required=True, allow_none=True)
+    faults = _many(Fault)
+    origins = _origins()
+    nothing = _many(LineAsked)
+    passed_over = _many(LineAsked)
+    texts = _many(ForeignText)
+
+
+class LineageSent(Resource):
+    delivery = _text()
+    recipient = _text()
+    role = _one_of("to", "copy")
+    frozen_at = Time(required=True, allow_none=True)
+    message_id = _text()
+    dialect = _maybe()
+    mapping = _maybe()
+    explained_by = _maybe()
+    same_mapping = fields.Boolean(required=True, allow_none=True)
+    faults = _many(Fault)
+    origins = _origins()
+    nothing = _many(LineAsked)
+    passed_over = _many(LineAsked)
+    not_sent = _many(NotSent)
+
+
+class Lineage(Resource):
+    transfer = _text()
+    exchange = _text()
+    sender = _text()
+    received = fields.Nested(LineageReceived, required=True, allow_none=True)
+    sent = _many(LineageSent)
+
+
+# ------------------------------------------------------------------ what a record would come to
+class RoutingFound(Resource):
+    to = fields.List(fields.String(), required=True)
+    copies = fields.List(fields.String(), required=True)
+    gaps = _many(Fault)
+
+
+class PreviewRecipient(Resource):
+    recipient = _text()
+    role = _one_of("to", "copy")
+    transport = _maybe()
+    dialect = _maybe()
+    mapping = _maybe()
+    media_type = _maybe()
+    payload = _maybe()
+    faults = _many(Fault)
+    origins = _origins()
+    nothing = _many(LineAsked)
+    passed_over = _many(LineAsked)
+    not_sent = _many(NotSent)
+
+
+class Preview(Resource):
+    exchange = _text()
+    case = _maybe()
+    person = _maybe()
+    in_reply_to = _maybe()
+    record = Open(required=True)
+    documents = _many(DeliveredDocument)
+    routing = fields.Nested(RoutingFound, required=True)
+    recipients = _many(PreviewRecipient)

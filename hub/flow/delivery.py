@@ -74,7 +74,7 @@ def deliver(hub: Hub, note: ReleaseNote) -> None:
     if job is None:
         return
     try:
-        draft = None if job.delivery.rendition else _render(hub, job)
+        draft = None if job.delivery.rendition else render(hub, job)
     except HubError as error:
         _park(hub, job.delivery, job.transfer, error.faults)
         return
@@ -150,15 +150,7 @@ def _job(hub: Hub, note: ReleaseNote) -> Job | None:
         )
         return None
     if agency is None or reach is None:
-        faults = [
-            Fault(
-                "recipient.unreachable",
-                "",
-                f"没有可用的方式把“{transfer.exchange}”送达{delivery.recipient}，请检查其reach配置",
-                f"there is no way to carry {transfer.exchange} to {delivery.recipient}; see its reach",
-            )
-        ]
-        _park(hub, delivery, transfer, faults)
+        _park(hub, delivery, transfer, [unreachable(transfer.exchange, delivery.recipient)])
         return None
     return Job(delivery, transfer, documents, agency, reach, number, written_by)
 
@@ -171,6 +163,16 @@ def _not_usable(release: str) -> Fault:
         f"the mapping that was chosen when it was accepted ({release[:12]}) cannot be used any more; "
         "hub transfer redeliver --mapping current sends it by what is in force now",
         value=release,
+    )
+
+
+def unreachable(exchange: str, recipient: str) -> Fault:
+    """Nothing in the recipient's file says how an exchange could reach it."""
+    return Fault(
+        "recipient.unreachable",
+        "",
+        f"没有可用的方式把“{exchange}”送达{recipient}，请检查其reach配置",
+        f"there is no way to carry {exchange} to {recipient}; see its reach",
     )
 
 
@@ -204,7 +206,7 @@ def _way_of(agency: Agency, exchange: str, written_by: InForce | None) -> Reach 
     )
 
 
-def _render(hub: Hub, job: Job) -> Draft:
+def render(hub: Hub, job: Job) -> Draft:
     """The record in the recipient's dialect. Raises `HubError` when it cannot be told in it."""
     message_id = f"{job.delivery.id}-{job.number}"
     if job.reach.dialect is None:

@@ -81,14 +81,18 @@ def submit_record(hub: Hub, agency: str, key: str, body: Mapping[str, Any]) -> d
     if answered := _answered_before(hub, arrival):
         return answered
     try:
-        piece = _piece_from_body(hub, agency, body)
+        piece = piece_from_body(hub, agency, body)
     except HubError as error:
         keep_refusal(hub, arrival, error.faults)
         raise
     return _keep_once(hub, arrival, [piece], _record_answer)
 
 
-def _piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
+def piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
+    """The transfer that a body would be: its record completed, normalised and checked, and where it goes. Keeps nothing.
+
+    Raises `NotAllowed` and `Refused`; see `submit_record`.
+    """
     exchange = _allowed_exchange(hub, agency, body["exchange"])
     with hub.store.read() as unit:
         base = _continued(unit, agency, exchange, body)

@@ -1,0 +1,273 @@
+"""What is shown before sending is what is sent, nothing is kept for showing it, and what was sent can be explained."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hub.domain.faults import HubError, NotFound
+from hub.flow.explain import explain
+from hub.flow.intake import submit_dialect, submit_record
+from hub.flow.parts import Hub
+from hub.flow.preview import preview
+from hub.store.passages import passage
+from hub.store.tables import metadata
+from hub.translation.foreign import parse
+from hub.translation.lineage import leaves
+from tests.flow_hub import (
+    BUREAU,
+    COURT,
+    MAPPINGS,
+    POLICE,
+    PRISON,
+    PROCURATORATE,
+    ByHand,
+    StoppedClock,
+    make_hub,
+    notice,
+    rows,
+)
+
+SAMPLE = MAPPINGS / "dialects" / "prison" / "samples" / "request-JSJZ.xml"
+#: What is made for one delivery alone: its id, and the moment in which it is written.
+OWN = re.compile(r"dlv_[a-z0-9]+|2021-03-1\dT[0-9:+.]+|\b2021031\d{7}\b")
+
+
+def without_ids(payload: str) -> str:
+    """A payload without what only the real one can have: ids that are made when it is kept, and times."""
+    if payload.startswith("{"):
+        item = json.loads(payload)
+        payload = json.dumps({k: v for k, v in item.items() if k not in ("delivery", "transfer", "case", "person")})
+    return OWN.sub("·", payload)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, sqlite_url: str) -> Iterator[Hub]:
+    """The county as it is configured, every system out of reach: what would be sent is frozen before it is tried."""
+    config = tmp_path / "mappings"
+    shutil.copytree(MAPPINGS, config)
+    for file in (config / "agencies").glob("*.yaml"):
+        file.write_text(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", file.read_text(encoding="utf-8")), encoding="utf-8")
+    made = make_hub(tmp_path, sqlite_url, config, clock=StoppedClock())
+    with made.store.begin() as unit:
+        for agency in made.agencies:
+            if any(reach.transport == "soap" for reach in agency.reach):
+                unit.set_override(agency.id, None, "hub", made.seal.seal("secret"))
+    yield made
+    made.database.close()
+
+
+def served(**person: Any) -> dict[str, Any]:
+    """The documents of a case, complete enough for every recipient's contract."""
+    body = notice(57, exchange="admission.documents")
+    body["record"]["person"] |= {
+        "sex": {"system": "GB/T 2261.1", "code": "1", "text": "男"},
+        "birth_date": "1985-09-17",
+        "ethnic_group": {"system": "GB/T 3304", "code": "01"},
+        "household": {"place": "370826", "text": "微山县"},
+        "residence": {"place": "370826108", "text": "马坡镇"},
+        **person,
+    }
+    body["record"]["case"] |= {"number": "（2021）鲁0826刑初57号", "decided_on": "2021-03-01"}
+    penalty = {"offence": "危险驾驶罪", "kind": "拘役", "term": {"months": 2}, "probation": {"months": 4}}
+    body["record"]["sentence"] = {"offences": ["危险驾驶罪"], "penalties": [penalty]}
+    body["record"]["correction"] |= {"term": {"months": 4}, "from": "2021-03-12", "to": "2021-07-11"}
+    return body
+
+
+def everything(hub: Hub) -> dict[str, list[Any]]:
+    with hub.database.read() as db:
+        return {table.name: [tuple(row) for row in db.execute(select(table))] for table in metadata.sorted_tables}
+
+
+def renditions(hub: Hub) -> dict[str, tuple[str, str]]:
+    found = rows(
+        hub,
+        "SELECT d.recipient, r.payload, r.mapping FROM rendition r JOIN delivery d ON d.id = r.delivery_id"
+        " UNION ALL SELECT recipient, NULL, NULL FROM delivery WHERE rendition_id IS NULL",
+    )
+    return {row.recipient: (row.payload.decode() if row.payload else "", row.mapping) for row in found}
+
+
+def test_a_preview_is_what_every_recipient_is_then_sent(hub: Hub) -> None:
+    body = served()
+    shown = preview(hub, COURT, body)
+    kept = submit_record(hub, COURT, "k-1", body)
+    ByHand(hub).run()
+    sent = renditions(hub)
+    assert shown["routing"]["to"] == [BUREAU]
+    assert set(shown["routing"]["copies"]) == {PROCURATORATE, POLICE}
+    assert {one["recipient"] for one in shown["recipients"]} == set(sent) == {BUREAU, PROCURATORATE, POLICE}
+    dialects = {one["dialect"] for one in shown["recipients"]}
+    assert dialects == {"city", "police", None}
+    for one in shown["recipients"]:
+        assert one["faults"] == []
+        payload, mapping = sent[one["recipient"]]
+        assert without_ids(one["payload"]) == without_ids(payload), one["recipient"]
+        assert one["mapping"] == mapping
+        assert_fields_are_the_payloads(one)
+    again = preview(hub, COURT, body)
+    assert shown["case"] is shown["person"] is None
+    assert (again["case"], again["person"]) == (kept["case"], kept["person"])
+
+
+def assert_fields_are_the_payloads(one: dict[str, Any]) -> None:
+    """Every text of the payload is a field with the line or the canonical place that gave it."""
+    told = {field["place"]: field for field in one["fields"]}
+    if one["dialect"] is None:
+        assert dict(leaves(json.loads(one["payload"]))) == {place: field["value"] for place, field in told.items()}
+        return
+    pending, texts = [parse(one["payload"])], {}
+    while pending:
+        node = pending.pop()
+        texts |= {node.xpath((f"@{name}",)): text for name, text in node.attributes.items()}
+        if not node.order and node.text.strip():
+            texts[node.xpath()] = node.text.strip()
+        pending += node.order
+    assert texts == {place: str(field["value"]).strip() for place, field in told.items()}
+    assert all(field["line"] for field in told.values())
+
+
+@pytest.mark.parametrize(
+    ("agency", "body", "rules"),
+    [
+        (COURT, served(), None),
+        (COURT, served(id_number="370826198509172111"), {"id-number.check-digit"}),
+        (BUREAU, served(), {"exchange.not-yours"}),
+        (COURT, {**served(), "exchange": "no.such"}, {"exchange.unknown"}),
+        (COURT, {**served(), "in_reply_to": "trf_0000"}, {"transfer.unknown"}),
+    ],
+)
+def test_a_preview_keeps_nothing_and_refuses_what_the_real_one_refuses(
+    hub: Hub, agency: str, body: dict[str, Any], rules: set[str] | None
+) -> None:
+    before = everything(hub)
+    if rules is None:
+        preview(hub, agency, body)
+        assert everything(hub) == before
+        return
+    with pytest.raises(HubError) as tried:
+        preview(hub, agency, body)
+    assert everything(hub) == before
+    with pytest.raises(HubError) as real:
+        submit_record(hub, agency, "k-1", body)
+    assert (tried.value.status, tried.value.faults) == (real.value.status, real.value.faults)
+    assert {fault.rule for fault in tried.value.faults} == rules
+    assert everything(hub) != before  # a refusal at the door is kept
+
+
+def test_what_a_recipients_contract_lacks_is_shown_before_it_is_sent(hub: Hub) -> None:
+    body = served()
+    del body["record"]["person"]["household"]
+    shown = {one["recipient"]: one for one in preview(hub, COURT, body)["recipients"]}
+    (fault,) = shown[POLICE]["faults"]
+    assert (fault["rule"], fault["pointer"]) == ("field.missing", "/person/household/place")
+    assert shown[POLICE]["payload"] is None
+    assert shown[BUREAU]["faults"] == []
+
+
+def test_a_transfer_in_a_dialect_is_explained_from_the_senders_bytes_to_each_recipient(hub: Hub) -> None:
+    answer = submit_dialect(hub, PRISON, None, SAMPLE.read_bytes(), "text/xml")
+    transfer = answer["transfers"][0]["id"]
+    ByHand(hub).run()
+    found = explain(hub, passage(hub, None, transfer))
+    received = found["received"]
+    assert (received["dialect"], received["same_mapping"], received["faults"]) == ("prison", True, [])
+    with hub.store.read() as unit:
+        stored = unit.transfer(transfer)
+    assert stored is not None
+    places = [field["place"] for field in received["fields"]]
+    for pointer, _ in leaves(stored.record):
+        assert sum(pointer == place or pointer.startswith(f"{place}/") for place in places) == 1, pointer
+    assert not any(field["differs"] for field in received["fields"])
+    name = next(field for field in received["fields"] if field["place"] == "/person/name")
+    assert name["given"] == [{"side": "foreign", "place": "/ROOT/ZFXX/XM", "value": "周㴔"}]
+    for one in found["sent"]:
+        assert one["same_mapping"] in (True, None)
+        assert not any(field["differs"] for field in one["fields"]), one["recipient"]
+        assert one["frozen_at"] is not None
+    assert {one["dialect"] for one in found["sent"]} >= {"city", None}
+
+
+def test_another_mapping_than_the_one_of_then_is_said_and_where_it_differs(hub: Hub, tmp_path: Path) -> None:
+    answer = submit_dialect(hub, PRISON, None, SAMPLE.read_bytes(), "text/xml")
+    transfer = answer["transfers"][0]["id"]
+    ByHand(hub).run()
+    file = tmp_path / "mappings" / "dialects" / "prison" / "admission.parole-handover.yaml"
+    changed = file.read_text(encoding="utf-8").replace(
+        "case.document_kind:                {value: 裁定书}", "case.document_kind: {value: 决定书}"
+    )
+    file.write_text(changed, encoding="utf-8")
+    city = tmp_path / "mappings" / "dialects" / "city" / "admission.documents.yaml"
+    city.write_text(
+        city.read_text(encoding="utf-8").replace("{from: person.name}", "{from: person.household.text}"),
+        encoding="utf-8",
+    )
+    later = make_hub(tmp_path, str(hub.database.url), tmp_path / "mappings", clock=StoppedClock())
+    try:
+        found = explain(later, passage(later, None, transfer))
+    finally:
+        later.database.close()
+    assert found["received"]["same_mapping"] is False
+    assert found["received"]["mapping"] != found["received"]["explained_by"]
+    assert [field["place"] for field in found["received"]["fields"] if field["differs"]] == ["/case/document_kind"]
+    bureau = next(one for one in found["sent"] if one["recipient"] == BUREAU)
+    assert bureau["same_mapping"] is False
+    (differs,) = [field for field in bureau["fields"] if field["differs"]]
+    assert (differs["place"], differs["value"]) == ("/submit/subject/sqfxryxm", "周㴔")
+
+
+def test_a_canonical_record_is_explained_too(hub: Hub) -> None:
+    first = submit_record(hub, COURT, "k-1", served())
+    hand = ByHand(hub)
+    hand.run()
+    body = {
+        "exchange": "admission.report-in",
+        "in_reply_to": first["id"],
+        "record": {"report_in": {"reported_on": "2021-03-18"}},
+    }
+    second = submit_record(hub, BUREAU, "k-2", body)
+    origins = {f["place"]: f for f in explain(hub, passage(hub, None, first["id"]))["received"]["fields"]}
+    assert origins["/case/number"]["kind"] == "normalised"
+    assert origins["/case/number"]["given"][0]["value"] == "（2021）鲁0826刑初57号"
+    assert origins["/person/name"]["kind"] == "at"
+    assert origins["/exchange"]["kind"] == "hub"
+    origins = {f["place"]: f for f in explain(hub, passage(hub, None, second["id"]))["received"]["fields"]}
+    assert origins["/report_in/reported_on"]["kind"] == "at"
+    assert origins["/person/name"]["kind"] == "continued"
+    assert {given["value"] for given in origins["/person/name"]["given"]} == {"孙某甲", first["id"]}
+
+
+def test_a_lineage_tells_nobody_what_is_not_theirs(hub: Hub) -> None:
+    answer = submit_dialect(hub, PRISON, None, SAMPLE.read_bytes(), "text/xml")
+    transfer = answer["transfers"][0]["id"]
+    ByHand(hub).run()
+    sender = explain(hub, passage(hub, PRISON, transfer))
+    assert sender["received"]
+    assert len(sender["sent"]) > 1
+    recipient = explain(hub, passage(hub, BUREAU, transfer))
+    assert recipient["received"] is None
+    assert [one["recipient"] for one in recipient["sent"]] == [BUREAU]
+    supervisor = explain(hub, passage(hub, PROCURATORATE, transfer))
+    assert supervisor["received"] is None
+    assert BUREAU not in {one["recipient"] for one in supervisor["sent"]}
+    with pytest.raises(NotFound):
+        passage(hub, COURT, transfer)
+
+
+def test_a_parked_person_is_explained_as_far_as_could_be_read(hub: Hub) -> None:
+    text = SAMPLE.read_bytes().decode("gb18030").replace("GB18030", "UTF-8")
+    text = text.replace("<JSDW>370826-SFJ</JSDW>", "<JSDW>370828-SFJ</JSDW>")
+    answer = submit_dialect(hub, PRISON, None, text.encode(), "text/xml")
+    transfer = answer["transfers"][0]["id"]
+    assert answer["parked"]
+    found = explain(hub, passage(hub, PRISON, transfer))
+    assert found["sent"] == []
+    assert any(field["place"] == "/message/recipient_hint" for field in found["received"]["fields"])
