@@ -7,6 +7,7 @@ with every line telling what it did. It is told by which mapping that was done, 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +20,10 @@ from hub.flow.canonical_form import inbox_item
 from hub.flow.delivery import unreachable
 from hub.flow.parts import Hub
 from hub.translation import Context, Dialect
-from hub.translation.foreign import Node, parse
+from hub.translation.foreign import Node
 from hub.translation.lineage import Given, Lineage, Origin, Told, leaves, shown
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,14 @@ class Passage:
     sent: tuple[Sent, ...]
 
 
-def mapping_used(hub: Hub, dialect: str | None, exchange: str, recorded: str | None) -> Dialect | None:
-    """The dialect by which something was translated; where that version is not there any more, the one that is."""
+def mapping_used(hub: Hub, dialect: str | None, recorded: str | None) -> Dialect | None:
+    """The dialect by which something was translated; where that release is not there any more, the one in force, which is
+    then said (`same_mapping`)."""
+    if recorded:
+        try:
+            return hub.dialects.release(recorded, dialect)
+        except HubError as error:
+            log.info("explaining by what is in force: %s", error)
     return hub.dialects.get(dialect)
 
 
@@ -89,7 +98,7 @@ def received(hub: Hub, passage: Passage, language: str = "zh") -> dict[str, Any]
     if not message.dialect:
         told["fields"] = [origin.as_dict() | {"differs": False} for origin in _canonical_origins(passage)]
         return told
-    dialect = mapping_used(hub, message.dialect, passage.transfer.exchange, passage.mapping)
+    dialect = mapping_used(hub, message.dialect, passage.mapping)
     if dialect is None:
         return told | {"faults": [_gone(message.dialect).as_error(language)]}
     try:
@@ -194,12 +203,12 @@ def _sent(hub: Hub, passage: Passage, one: Sent, language: str) -> dict[str, Any
         return told | _nothing(None, [unreachable(transfer.exchange, one.delivery.recipient).as_error(language)])
     if dialect is None:
         return told | as_canonical(inbox_item(one.delivery, transfer, passage.documents))
-    used = mapping_used(hub, dialect, transfer.exchange, recorded)
+    used = mapping_used(hub, dialect, recorded)
     if used is None or transfer.exchange not in used.writers:
         return told | _nothing(dialect, [_gone(dialect).as_error(language)]) | {"mapping": recorded}
     at = rendition.frozen_at if rendition else hub.clock.now()
     written = write(hub, used, transfer, passage.documents, one.delivery.recipient, message_id, at)
-    stored = _texts(rendition.payload) if rendition else {}
+    stored = _texts(used, rendition.payload) if rendition else {}
     return (
         told
         | written.as_dict(stored, language)
@@ -286,18 +295,18 @@ def _field(origin: Origin, stored: Mapping[str, str]) -> dict[str, Any]:
     return found | {"value": shown(text), "differs": not moment and text != str(origin.value).strip()}
 
 
-def _texts(payload: bytes) -> dict[str, str]:
-    """The texts of a rendition by their XPath; none where it is no XML."""
+def _texts(dialect: Dialect, payload: bytes) -> dict[str, str]:
+    """The texts of a rendition by their place; none where it is no record of the dialect any more."""
     try:
-        pending: list[Node] = [parse(payload)]
+        pending: list[Node] = [dialect.form.parse(payload)]
     except Malformed:
         return {}
     found: dict[str, str] = {}
     while pending:
         node = pending.pop()
         for name, text in node.attributes.items():
-            found[node.xpath((f"@{name}",))] = text.strip()
+            found[node.path((f"@{name}",))] = text.strip()
         if not node.order:
-            found[node.xpath()] = node.text.strip()
+            found[node.path()] = node.text.strip()
         pending += node.order
     return found

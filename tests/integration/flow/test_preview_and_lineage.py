@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from hub.domain.faults import HubError, NotFound
 from hub.flow.explain import explain
@@ -18,7 +18,7 @@ from hub.flow.intake import submit_dialect, submit_record
 from hub.flow.parts import Hub
 from hub.flow.preview import preview
 from hub.store.passages import passage
-from hub.store.tables import metadata
+from hub.store.tables import mapping_recorded, metadata
 from hub.translation.foreign import parse
 from hub.translation.lineage import leaves
 from tests.flow_hub import (
@@ -196,29 +196,34 @@ def test_a_transfer_in_a_dialect_is_explained_from_the_senders_bytes_to_each_rec
     assert {one["dialect"] for one in found["sent"]} >= {"city", None}
 
 
-def test_another_mapping_than_the_one_of_then_is_said_and_where_it_differs(hub: Hub, tmp_path: Path) -> None:
+def test_it_is_told_by_the_mapping_of_then_and_said_where_that_is_not_to_be_had(hub: Hub, tmp_path: Path) -> None:
     answer = submit_dialect(hub, PRISON, None, SAMPLE.read_bytes(), "text/xml")
     transfer = answer["transfers"][0]["id"]
     ByHand(hub).run()
-    file = tmp_path / "mappings" / "dialects" / "prison" / "admission.parole-handover.yaml"
-    changed = file.read_text(encoding="utf-8").replace(
-        "case.document_kind:                {value: 裁定书}", "case.document_kind: {value: 决定书}"
-    )
-    file.write_text(changed, encoding="utf-8")
-    city = tmp_path / "mappings" / "dialects" / "city" / "admission.documents.yaml"
-    city.write_text(
-        city.read_text(encoding="utf-8").replace("{from: person.name}", "{from: person.household.text}"),
-        encoding="utf-8",
-    )
+    dialects = tmp_path / "mappings" / "dialects"
+    for file, old, new in (
+        ("prison/admission.parole-handover.yaml", "{value: 裁定书}", "{value: 决定书}"),
+        ("city/admission.documents.yaml", "{from: person.name}", "{from: person.household.text}"),
+    ):
+        changed = (dialects / file).read_text(encoding="utf-8").replace(old, new)
+        (dialects / file).write_text(changed, encoding="utf-8")
     later = make_hub(tmp_path, str(hub.database.url), tmp_path / "mappings", clock=StoppedClock())
     try:
-        found = explain(later, passage(later, None, transfer))
+        then = explain(later, passage(later, None, transfer))
+        with later.database.begin() as db:
+            db.execute(delete(mapping_recorded))  # as for what passed before releases were kept
+        now = explain(later, passage(later, None, transfer))
     finally:
         later.database.close()
-    assert found["received"]["same_mapping"] is False
-    assert found["received"]["mapping"] != found["received"]["explained_by"]
-    assert [field["place"] for field in found["received"]["fields"] if field["differs"]] == ["/case/document_kind"]
-    bureau = next(one for one in found["sent"] if one["recipient"] == BUREAU)
+
+    assert then["received"]["same_mapping"] is True
+    assert {one["same_mapping"] for one in then["sent"] if one["dialect"]} == {True}
+    assert not any(field["differs"] for one in (then["received"], *then["sent"]) for field in one["fields"])
+
+    assert now["received"]["same_mapping"] is False
+    assert now["received"]["mapping"] != now["received"]["explained_by"]
+    assert [field["place"] for field in now["received"]["fields"] if field["differs"]] == ["/case/document_kind"]
+    bureau = next(one for one in now["sent"] if one["recipient"] == BUREAU)
     assert bureau["same_mapping"] is False
     (differs,) = [field for field in bureau["fields"] if field["differs"]]
     assert (differs["place"], differs["value"]) == ("/submit/subject/sqfxryxm", "周㴔")
