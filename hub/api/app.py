@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
 
-from hub.api.addresses import PlainAddresses
+from hub.api.addresses import METHODS, ConcreteAddresses, PlainAddresses
 from hub.api.answering import answer_checks, answer_validator
 from hub.api.bundle import contract
 from hub.api.framework import (
@@ -48,7 +48,6 @@ from hub.ports import Answer
 WORKERS = 40
 #: Operations that Connexion does not serve but a page of our own does.
 PAGES = frozenset({"/docs"})
-METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 
 # It warns on each request whose operation takes more than one media type.
 logging.getLogger("connexion.operations.openapi3").setLevel(logging.ERROR)
@@ -59,7 +58,8 @@ def create_app(hub: Hub, pages: Sequence[flask.Blueprint] = ()) -> ASGIApp:
     app = create_flask_app(hub)
     for blueprint in pages:
         app.app.register_blueprint(blueprint)
-    return SizeLimit(PlainAddresses(app), hub.settings.max_body, _soap_refusal(hub))
+    addressed = PlainAddresses(ConcreteAddresses(app, contract()["paths"]))
+    return SizeLimit(addressed, hub.settings.max_body, _soap_refusal(hub))
 
 
 def create_flask_app(hub: Hub) -> FlaskApp:
