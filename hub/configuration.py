@@ -211,6 +211,11 @@ def read(
     return Configuration(catalogue, agencies, reader.places), reader.findings
 
 
+def place_names(config_dir: Path) -> dict[str, str]:
+    """Every place code of a configuration with its name; rows that are none are left to `read`, which names them."""
+    return _Reader(config_dir).place_names()
+
+
 class _Reader:
     def __init__(self, config_dir: Path) -> None:
         self.dir = config_dir

@@ -1,0 +1,200 @@
+"""The words of the domain: what people call the things of a record, and every spelling that follows from a Chinese word.
+
+`mappings/lexicon.yaml` holds the words. Full pinyin, initials and mixed spellings are derived here, so that a system's tag is
+recognised without ever having been seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise, product
+from math import log
+from pathlib import Path
+from typing import Any
+
+from pypinyin import lazy_pinyin
+
+from hub.findings import ConfigErrors, read_yaml
+from hub.workshop.suggestion.places import Place
+
+_PIECE = re.compile(r"\(([^()]*)\)(\?)?|([^()]+)")
+_HANZI = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """What a name may mean. `kind`: place, part (a container), stranger (somebody else's), elsewhere (nothing of ours)."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One Chinese name of a concept, character by character: the characters and their syllables."""
+
+    concept: Concept
+    text: str
+    syllables: tuple[str, ...]
+
+    @property
+    def initials(self) -> str:
+        return "".join(syllable[0] for syllable in self.syllables)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One English name of a concept, as a set of words that stand for all who say the same."""
+
+    concept: Concept
+    text: str
+    words: frozenset[str]
+
+
+def expand(pattern: str) -> Iterator[str]:
+    """Every text of a pattern: `(a|b)` is one of these, `(a)?` may be left out."""
+    yield from ("".join(pieces) for pieces in _expanded(pattern))
+
+
+def _expanded(pattern: str) -> Iterator[tuple[str, ...]]:
+    choices: list[list[str]] = []
+    for group, optional, plain in _PIECE.findall(pattern):
+        choices.append([plain] if plain else [*group.split("|"), *([""] if optional else [])])
+    yield from product(*choices)
+
+
+@cache
+def syllables_of(text: str) -> tuple[str, ...]:
+    """The toneless syllables of a text, one for each character; what is no Chinese character stands for itself, letter by letter."""
+    found: list[str] = []
+    for run in re.findall(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]", text):
+        found += lazy_pinyin(run) if _HANZI.match(run) else [run.lower()]
+    return tuple(found)
+
+
+class Lexicon:
+    """The words, indexed by how names are written. Made for the places of one exchange."""
+
+    def __init__(self, words: Mapping[str, Any], places: Iterable[Place]) -> None:
+        self.words = words
+        self.places = {place.path: place for place in places}
+        self.rules: list[Mapping[str, Any]] = list(words.get("same", ()))
+        self.meanings: Mapping[str, Any] = words.get("meanings", {})
+        self.surnames = frozenset(words.get("surnames", ""))
+        self.kinds: dict[str, str] = {path: kind for kind, paths in words.get("values", {}).items() for path in paths}
+        self._same_word: dict[str, str] = {word: group[0] for group in words.get("english", ()) for word in group}
+        self.light = {
+            self.word(word) for name in ("endings", "concerned") for text in words[name]["en"] for word in text.split()
+        } | {"of", "the", "in", "is", "has", "a", "at", "on", "by"}
+        self.phrases: dict[str, list[Phrase]] = defaultdict(list)
+        self.pairs: dict[tuple[str, str], set[Phrase]] = defaultdict(set)
+        self.shortened: dict[str, set[Phrase]] = defaultdict(set)
+        self.terms: list[Term] = []
+        for concept, zh, en in self._concepts():
+            for pattern in zh:
+                self._add_phrases(concept, pattern)
+            for text in en:
+                self.terms.append(Term(concept, text, self.english(text)))
+        self.concerned = self._affixes("concerned")
+        self.endings = self._affixes("endings")
+        self.strangers = self._affixes("strangers")
+        self.stranger_terms = [self.english(text) for text in words["strangers"]["en"]]
+        self.vocabulary = frozenset(
+            {word for term in self.terms for word in term.words}
+            | self.light
+            | {word for words_ in self.stranger_terms for word in words_}
+            | set(self._same_word)
+        )
+        self._weights = self._rarity()
+        #: English word → the Chinese words that a mixed name means by it
+        self.glosses: dict[str, list[str]] = defaultdict(list)
+        for chinese, english in words.get("words", {}).items():
+            for word in english:
+                self.glosses[self.word(word)].append(chinese)
+
+    @classmethod
+    def load(cls, path: Path, places: Iterable[Place]) -> Lexicon:
+        """Raises `ConfigErrors` where the file is no YAML."""
+        found, wrong = read_yaml(path, path.name)
+        if found is None:
+            raise ConfigErrors(wrong)
+        return cls(found, places)
+
+    # ------------------------------------------------------------ what it is made of
+    def _concepts(self) -> Iterator[tuple[Concept, list[str], list[str]]]:
+        said = self.words["places"]
+        for path, place in self.places.items():
+            entry = said.get(path, {})
+            zh, en = list(entry.get("zh", ())), list(entry.get("en", ()))
+            if not zh and place.label:
+                zh = [re.sub(r"[（(].*?[)）]", "", part) for part in re.split("[、，,/]", place.label)]
+            if not en:
+                en = [
+                    re.sub(
+                        r"[._\[\]]+", " ", path.rpartition(".")[2] if path.count(".") < 2 else path.partition(".")[2]
+                    ).strip()
+                ]
+            yield Concept("place", path), [text for text in zh if text], en
+        for name, entry in self.words["parts"].items():
+            yield Concept("part", name), entry["zh"], entry["en"]
+        elsewhere = self.words["elsewhere"]
+        for pattern in elsewhere["zh"]:
+            yield Concept("elsewhere", pattern), [pattern], []
+        for text in elsewhere["en"]:
+            yield Concept("elsewhere", text), [], [text]
+        strangers = self.words["strangers"]
+        for text in strangers["zh"]:
+            yield Concept("stranger", text), [text], []
+        for text in strangers["en"]:
+            yield Concept("stranger", text), [], [text, f"{text} name"]
+
+    def _add_phrases(self, concept: Concept, pattern: str) -> None:
+        for pieces in _expanded(pattern):
+            text = "".join(pieces)
+            if not text:
+                continue
+            syllables = tuple(syllable for piece in pieces for syllable in syllables_of(piece))
+            phrase = Phrase(concept, text.lower(), syllables)
+            if len(phrase.text) != len(syllables):
+                continue
+            known = self.phrases[phrase.initials]
+            if phrase in known:
+                continue
+            known.append(phrase)
+            for first, second in pairwise(phrase.text):
+                self.pairs[first, second].add(phrase)
+            for first, second in pairwise(syllables):
+                self.pairs[first, second].add(phrase)
+            if len(syllables) >= 5:
+                for n in range(1, len(syllables)):
+                    self.shortened[phrase.initials[:n] + phrase.initials[n + 1 :]].add(phrase)
+
+    def _affixes(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
+        texts = {text for pattern in self.words[name]["zh"] for text in expand(pattern)}
+        return sorted(((text, syllables_of(text)) for text in texts), key=lambda entry: -len(entry[0]))
+
+    # ------------------------------------------------------------ English
+    def word(self, word: str) -> str:
+        return self._same_word.get(word, word)
+
+    def english(self, text: str) -> frozenset[str]:
+        words = [self.word(word) for word in text.split()]
+        return frozenset(
+            word for word in words if word not in ("of", "the", "in", "is", "a", "at", "on", "by")
+        ) or frozenset(words)
+
+    def _rarity(self) -> dict[str, float]:
+        holders: dict[str, set[Concept]] = defaultdict(set)
+        for term in self.terms:
+            for word in term.words:
+                holders[word].add(term.concept)
+        everything = len({term.concept for term in self.terms})
+        return {word: log(1 + everything / len(concepts)) for word, concepts in holders.items()}
+
+    def weight(self, word: str) -> float:
+        """How much a word tells: one that few things are called by tells most."""
+        return self._weights.get(word, 4.0)

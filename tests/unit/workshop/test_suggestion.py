@@ -1,0 +1,233 @@
+"""A suggestion finds most of what a person would write, says little that is wrong, and gives its reasons."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from hub.cli import cli
+from hub.commands.mapping_suggest import Workbench
+from hub.domain.agencies import Agencies
+from hub.translation import check, load
+from hub.workshop.suggestion import Suggestion
+from hub.workshop.suggestion.draft import draft, files_of
+from hub.workshop.suggestion.score import score
+from tests.unit.workshop.unseen.systems import NEVER_TUNED, TUNED, System, system
+
+MAPPINGS = Path(__file__).parents[3] / "mappings"
+RECALL, PRECISION = 0.8, 0.9
+
+Suggested = Callable[[str], tuple[System, Suggestion]]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Workbench:
+    return Workbench(MAPPINGS)
+
+
+@pytest.fixture(scope="module")
+def suggested(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Suggested:
+    """Each system with its suggestion, made once."""
+    known: dict[str, tuple[System, Suggestion]] = {}
+    folder = tmp_path_factory.mktemp("unseen")
+
+    def one(name: str) -> tuple[System, Suggestion]:
+        if name not in known:
+            made = system(name, folder)
+            known[name] = made, bench.suggest(made.contract, made.samples, made.exchange)
+        return known[name]
+
+    return one
+
+
+# ------------------------------------------------------------ how good it is
+@pytest.fixture(scope="module")
+def four(bench: Workbench) -> dict[str, Any]:
+    return {one.name: one for one in bench.scores()}
+
+
+@pytest.mark.parametrize("dialect", ["court", "prison", "police", "city"])
+def test_the_legacy_dialects_are_found_from_wsdl_and_samples_alone(four: dict[str, Any], dialect: str) -> None:
+    assert four[dialect].recall >= RECALL, four[dialect].missed
+    assert four[dialect].precision >= PRECISION, four[dialect].wrong
+
+
+@pytest.mark.parametrize("name", [*TUNED, *NEVER_TUNED])
+def test_a_system_that_no_mapping_knows_is_found_as_well(suggested: Suggested, name: str) -> None:
+    made, suggestion = suggested(name)
+    found = score(name, suggestion, made.truth)
+    assert found.recall >= RECALL, found.missed
+    assert found.precision >= PRECISION, [line.as_dict() for line in found.wrong]
+
+
+def test_the_words_of_the_domain_hold_no_tag_of_a_dialect() -> None:
+    said = (MAPPINGS / "lexicon.yaml").read_text(encoding="utf-8")
+    english = {word for text in re.findall(r"[A-Za-z][A-Za-z ]*", said) for word in text.lower().split()}
+    tags: set[str] = set()
+    for dialect in (MAPPINGS / "dialects").iterdir():
+        for path in dialect.glob("*.wsdl"):
+            tags |= set(
+                re.findall(r'<\w+:(?:element|attribute|part) [^>]*?name="(\w+)"', path.read_text(encoding="utf-8"))
+            )
+        for path in (dialect / "samples").glob("*.xml"):
+            text = path.read_bytes().decode("gb18030" if b"GB18030" in path.read_bytes()[:80] else "utf-8")
+            tags |= set(re.findall(r"<(?:\w+:)?(\w+)[ />]", text))
+    assert {"GMSFHM", "sqfxryxm", "JSKYQQ"} <= tags
+    pinyin = {tag for tag in tags if not re.search(r"[aeiou]", tag.lower()) or tag.isupper()}
+    assert {tag for tag in pinyin if tag.lower() in english} <= {"HEAD", "ROOT", "CODE", "MSG"}
+
+
+# ------------------------------------------------------------ what it says
+def test_each_line_tells_how_it_was_recognised(suggested: Suggested) -> None:
+    _, suggestion = suggested("detention")
+    lines = {line.canonical: line.as_dict("zh") for line in suggestion.asserted}
+    assert lines["person.id_number"]["foreign"] == "ZYRYXX/ZJHM"
+    assert any("证件号码" in reason for reason in lines["person.id_number"]["reasons"])
+    assert any("GB 11643" in reason for reason in lines["person.id_number"]["reasons"])
+    assert any("证件号码中的出生日期一致" in reason for reason in lines["person.birth_date"]["reasons"])
+    assert lines["sentence.executed.term"]["codec"] == "term: YYMMDD"
+    assert lines["sentence.offences"]["codec"] == 'list: ",", offence: full'
+    assert all(0.6 <= line["confidence"] <= 1 and line["reasons"] for line in lines.values())
+
+
+def test_codes_are_matched_by_their_values_and_explained_codes_make_a_list(suggested: Suggested) -> None:
+    _, detention = suggested("detention")
+    _, coded = suggested("coded")
+    _, tribunal = suggested("tribunal")
+    assert next(line for line in detention.asserted if line.canonical == "person.ethnic_group").codec == {
+        "codes": "GB/T 3304"
+    }
+    category = next(line for line in coded.asserted if line.canonical == "correction.category")
+    assert category.table == {"1": "public-surveillance", "2": "probation", "3": "parole", "4": "temporary-execution"}
+    # M and F are explained nowhere but by the ID numbers beside them
+    assert next(line for line in tribunal.asserted if line.canonical == "person.sex").table == {"M": "1", "F": "2"}
+
+
+def test_what_belongs_to_somebody_else_is_left_alone(suggested: Suggested) -> None:
+    taken = {
+        name: {line.foreign for line in suggested(name)[1].asserted} for name in ("detention", "tribunal", "highcourt")
+    }
+    assert not taken["detention"] & {"CBR_XM", "CBR_LXDH", "BWT/BBH", "BWT/JYM", "ZYRYXX/SG", "ZYRYXX/RSRQ"}
+    assert not taken["tribunal"] & {"caseInfo/judgeName", "caseInfo/clerkPhone", "offender/age", "attachments/md5"}
+    assert not taken["highcourt"] & {"chengBanRen", "luRuShiJian", "yeWuLeiXing"}
+
+
+def test_a_message_with_several_persons_is_split(suggested: Suggested) -> None:
+    assert suggested("highcourt")[1].split == ("beiGaoRen",)
+    assert suggested("jail")[1].split is None
+
+
+# ------------------------------------------------------------ the draft
+@pytest.mark.parametrize("name", [*TUNED, *NEVER_TUNED])
+def test_a_draft_passes_the_checker_and_reads_its_samples(
+    bench: Workbench, suggested: Suggested, tmp_path: Path, name: str
+) -> None:
+    made, suggestion = suggested(name)
+    schema = bench.schema(made.exchange, "zh")
+    files = draft(suggestion, name, schema, bench.lists, MAPPINGS)
+    assert files.findings == []
+    shutil.copytree(MAPPINGS / "codelists", tmp_path / "codelists")
+    for place, content in files_of(files, name, made.exchange):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(content, encoding="utf-8")
+    if files.contract is not None:
+        shutil.copy(files.contract, tmp_path / "dialects" / name)
+    assert check(tmp_path, Agencies([], {}), {made.exchange: schema}) == []
+    dialect = load(tmp_path, Agencies([], {}))[name]
+    reader = dialect.readers[made.exchange]
+    for sample in sorted(made.samples.iterdir()):
+        for one in reader.read(dialect.form.parse(sample.read_bytes()), {"sender": "court.370826"}):
+            faults = [fault for fault in one.faults if fault.rule != "draft.unmapped"]
+            assert faults == [], [(fault.pointer, fault.en, fault.value) for fault in faults]
+            assert one.record["person"]["name"]
+
+
+def test_doubtful_lines_and_unknown_codes_stand_as_comments(bench: Workbench, suggested: Suggested) -> None:
+    made, suggestion = suggested("precinct")
+    text = draft(suggestion, "precinct", bench.schema(made.exchange, "zh"), bench.lists, MAPPINGS).mapping
+    assert "# maybe " in text or not suggestion.doubtful
+    for line in suggestion.asserted:
+        if line.table is not None and line.unknown:
+            assert re.search(rf"# {re.escape(line.canonical)}:.*说", text) or f"# {line.canonical}" in text
+
+
+# ------------------------------------------------------------ the command
+def run(*words: str) -> Any:
+    return CliRunner().invoke(cli, ["mapping", *words])
+
+
+def test_the_command_prints_lines_as_json(suggested: Suggested) -> None:
+    made, suggestion = suggested("tribunal")
+    told = run(
+        "suggest", "--schema", str(made.contract), "--samples", str(made.samples), "--exchange", made.exchange, "--json"
+    )
+    assert told.exit_code == 0, told.output
+    lines = json.loads(told.stdout)
+    assert len(lines) == len(suggestion.asserted)
+    assert all(set(line) == {"canonical", "foreign", "codec", "confidence", "reasons"} for line in lines)
+    name = next(line for line in lines if line["canonical"] == "person.name")
+    assert (name["foreign"], name["codec"]) == ("offender/fullName", "text")
+
+
+def test_the_command_writes_a_dialect_that_stands(suggested: Suggested, tmp_path: Path) -> None:
+    made, _ = suggested("coded")
+    told = run(
+        *("suggest", "--schema", str(made.contract), "--samples", str(made.samples), "--exchange", made.exchange),
+        *("--dialect", "outsourced", "--out-dir", str(tmp_path), "--lang", "en"),
+    )
+    assert told.exit_code == 0, told.output
+    text = (tmp_path / "dialects/outsourced/admission.documents.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["lines"]["person.name"] == "A01"
+    assert (
+        yaml.safe_load((tmp_path / "codelists/outsourced-category.yaml").read_text(encoding="utf-8"))["codes"]["2"]
+        == "probation"
+    )
+    again = run(
+        "suggest",
+        "--samples",
+        str(made.samples),
+        "--exchange",
+        made.exchange,
+        "--dialect",
+        "outsourced",
+        "--out-dir",
+        str(tmp_path),
+    )
+    assert again.exit_code == 1
+    assert "已存在" in again.output
+
+
+def test_the_command_says_what_is_wrong_with_what_it_was_given(suggested: Suggested, tmp_path: Path) -> None:
+    made, _ = suggested("coded")
+    broken = tmp_path / "broken.wsdl"
+    broken.write_text("<definitions><types>", encoding="utf-8")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    at = ("--exchange", "admission.documents")
+    assert (
+        "admission.documents"
+        in run("suggest", "--samples", str(made.samples), "--exchange", "admision.document").output
+    )
+    assert "broken.wsdl" in run("suggest", "--wsdl", str(broken), *at).output
+    assert "没有可读的" in run("suggest", "--samples", str(empty), *at).output
+    assert "请给出" in run("suggest", *at).output
+    for command in (("--wsdl", str(broken)), ("--samples", str(empty)), ("--samples", str(tmp_path / "nowhere"))):
+        told = run("suggest", *command, *at, "--lang", "en")
+        assert told.exit_code == 1
+        assert "Traceback" not in told.output
+
+
+def test_the_scores_of_the_dialects_are_printed_by_a_command(four: dict[str, Any]) -> None:
+    told = run("suggest-score", str(MAPPINGS), "--json")
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert found["recall_worst"] == round(min(one.recall for one in four.values()), 3)
+    assert {item["dialect"] for item in found["items"]} == set(four)
