@@ -108,15 +108,14 @@ def _governance(
     config_dir: Path, configured: configuration.Configuration, shelf: Shelf, dialects: LiveBook, clock: Clock
 ) -> Governance:
     @cache
-    def fully() -> release.Compile:
-        schemas = {name: record_schema(name) for name in configured.catalogue.exchanges if _has_schema(name)}
-        return release.compiler(configured.agencies, schemas)
+    def schemas() -> Mapping[str, Any]:
+        return {name: record_schema(name) for name in configured.catalogue.exchanges if _has_schema(name)}
 
     return Governance(
         shelf=shelf,
         clock=clock,
-        compile=lambda found: fully()(found),
-        check_release=trial(fully, config_dir),
+        compile=lambda found: release.compiler(configured.agencies, schemas())(found),
+        check_release=trial(config_dir, configured.agencies, tuple(configured.places), schemas),
         files=dialects.release_of_files,
         dialects=lambda: tuple(dialects),
     )

@@ -14,8 +14,10 @@ from hub.commands import mapping_drift as _mapping_drift  # noqa: F401
 from hub.commands import mapping_prove as _mapping_prove  # noqa: F401
 from hub.commands import mapping_replay as _mapping_replay  # noqa: F401 - adds its commands to `mapping`
 from hub.commands import mapping_suggest as _mapping_suggest  # noqa: F401
+from hub.commands import mapping_versions as _mapping_versions  # noqa: F401
 from hub.commands.chart import chart
 from hub.commands.mapping import mapping
+from hub.commands.people import operator
 from hub.commands.telling import JSON, LANGUAGE, STDIN, CommandFailed, line_of, open_hub, print_json, print_table, told
 from hub.commands.transfer_explain import explain
 from hub.settings import load
@@ -105,6 +107,7 @@ def demo(
 
 cli.add_command(chart)
 cli.add_command(mapping)
+cli.add_command(operator)
 
 
 # ------------------------------------------------------------------ agencies

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from hub.domain.agencies import Agencies
 from hub.findings import Finding
-from hub.translation.release import Compile, Release
+from hub.translation.release import Release, compiler, lay_out
 from hub.workshop.governance import Checked
+from hub.workshop.laws import prove
+
+#: Generated records for each exchange and law.
+RECORDS = 1000
 
 
-def trial(compile_fully: Callable[[], Compile], config_dir: Path) -> Callable[[Release], Checked]:
-    """A function that tries a release. `compile_fully` gives the compiler with this hub's agencies and record schemas: it is
-    only asked when something is tried. `config_dir`: the hub's own files, by which its connectors go on calling."""
+def trial(
+    config_dir: Path,
+    agencies: Agencies,
+    places: tuple[str, ...],
+    schemas: Callable[[], Mapping[str, Any]],
+    records: int = RECORDS,
+) -> Callable[[Release], Checked]:
+    """A function that tries a release: lint against this hub's agencies and record schemas, then the laws over generated
+    records and the dialect's samples. `config_dir`: the hub's own files, where the samples are and by which its connectors go
+    on calling. `schemas` is only asked when something is tried."""
 
     def try_release(release: Release) -> Checked:
-        compiled = compile_fully()(release)
-        return Checked(compiled.findings, tuple(_contract_differs(release, config_dir)))
+        compiled = compiler(agencies, schemas())(release)
+        differs = tuple(_contract_differs(release, config_dir))
+        if compiled.dialect is None or compiled.findings:
+            return Checked(compiled.findings, differs)
+        with tempfile.TemporaryDirectory(prefix="santong-trial-") as folder:
+            own = lay_out(release, Path(folder)) / "dialects" / release.dialect
+            samples = config_dir / "dialects" / release.dialect / "samples"
+            if samples.is_dir():
+                shutil.copytree(samples, own / "samples")
+            report = prove(compiled.dialect, own, compiled.lists, agencies, schemas(), records=records, places=places)
+        return Checked(tuple(report.findings), (*report.warnings, *differs))
 
     return try_release
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hub.api.bundle import record_schema
+from hub.domain.agencies import Agencies
 from hub.domain.mapping_versions import DRAFTED, VersionState
 from hub.flow.parts import Hub
 from hub.translation.release import Release
+from hub.workshop.trial import trial
 from tests.flow_hub import MAPPINGS, StoppedClock, make_hub
+
+#: Generated records for each law: what the laws find is tried where they are.
+FEW = 3
 
 
 @pytest.fixture
@@ -25,6 +33,7 @@ def county_hub(folder: Path, store_url: str, clock: StoppedClock) -> Iterator[Hu
     made = make_hub(folder, store_url, MAPPINGS, clock=clock)
     try:
         made.dialects.register_files()
+        made.governance = replace(made.governance, check_release=trial(*tried(made), records=FEW))
         yield made
     finally:
         made.broker.close()
@@ -35,6 +44,12 @@ def county_hub(folder: Path, store_url: str, clock: StoppedClock) -> Iterator[Hu
 def hub(tmp_path: Path, store_url: str, clock: StoppedClock) -> Iterator[Hub]:
     with county_hub(tmp_path, store_url, clock) as made:
         yield made
+
+
+def tried(hub: Hub) -> tuple[Path, Agencies, tuple[str, ...], Callable[[], Mapping[str, Any]]]:
+    """What a trial of a release needs of a hub."""
+    schemas = {name: record_schema(name) for name in hub.catalogue.exchanges}
+    return hub.settings.config_dir, hub.agencies, tuple(hub.places), lambda: schemas
 
 
 def changed(hub: Hub, dialect: str, note: str, before: bytes = b"", after: bytes = b"") -> Release:

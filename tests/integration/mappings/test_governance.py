@@ -348,7 +348,7 @@ def test_what_one_hub_exports_is_a_draft_on_another_and_its_approvals_do_not_cou
     desk: Desk, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     version = desk.at(S.APPROVED)
-    exported = desk.hub.governance.export(LI, version.id)
+    exported = desk.hub.governance.export(version.id)
     folder = tmp_path_factory.mktemp("neighbour")
     other = make_hub(folder, f"sqlite:///{folder / 'hub.sqlite'}", MAPPINGS, clock=desk.clock)
     try:
@@ -382,7 +382,7 @@ def _rewritten(exported: bytes, **files: bytes | None) -> bytes:
 
 
 def test_a_file_that_was_tampered_with_is_refused(desk: Desk) -> None:
-    exported = desk.hub.governance.export(LI, desk.draft().id)
+    exported = desk.hub.governance.export(desk.draft().id)
     manifest = json.loads(zipfile.ZipFile(io.BytesIO(exported)).read("manifest.json"))
     path = "release/dialects/prison/admission.escort.yaml"
     for broken in (
