@@ -12,7 +12,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 import connectors
-from hub import configuration, translation
+from hub import configuration, translation, workdays
 from hub.api.bundle import record_schema, record_validator
 from hub.clock import SystemClock
 from hub.domain.agencies import Agencies, Agency, Reach
@@ -72,6 +72,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         catalogue=configured.catalogue,
         agencies=configured.agencies,
         places=configured.places,
+        workdays=workdays.load(settings.config_dir),
         dialects=dialects,
         codelists=lists,
         mappings=shelf,
@@ -154,6 +155,7 @@ def check(config_dir: Path) -> list[Finding]:
             )
     findings += translation.check(config_dir, configured.agencies, schemas)
     findings += connectors.check(config_dir)
+    findings += workdays.check(config_dir)
     findings += _ways_and_secrets(config_dir)
     try:
         _schedule(config_dir)

@@ -54,13 +54,14 @@ def balanced(text: str, size: float, room: float) -> tuple[str, ...]:
     if bracket := _bracket(text, size, room):
         return (text[:bracket].rstrip(), *balanced(text[bracket:], size, room))
     found = wrapped(text, size, room)
-    tighter = room
-    while len(found) > 1 and tighter > size:
-        tighter -= size / 2
+    least = max(width(piece.rstrip(), size) for piece in _pieces(text)) if text else 0.0
+    tighter = room - size / 2
+    while len(found) > 1 and tighter >= least:
         closer = wrapped(text, size, tighter)
         if len(closer) > len(found):
             break
         found = closer
+        tighter -= size / 2
     return found
 
 

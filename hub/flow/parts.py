@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from hub.domain.agencies import Agencies, Agency, Reach
 from hub.domain.exchanges import Catalogue
 from hub.domain.faults import Fault
+from hub.domain.terms import Calendar
 from hub.flow.drift import Drift
 from hub.flow.live import InForce, LiveBook
 from hub.ports import (
@@ -77,6 +78,8 @@ class Hub:
     catalogue: Catalogue
     agencies: Agencies
     places: Mapping[str, str]
+    #: which days are worked, for statutory terms
+    workdays: Calendar
     codelists: Mapping[str, CodeList]
     dialects: LiveBook
     mappings: MappingShelf

@@ -21,7 +21,6 @@ from hub.domain.transfers import DeliveryState
 from hub.flow.parts import Hub
 from hub.flow.receipts import RECEIPT
 from hub.store import tables as t
-from hub.workdays import Workdays
 
 S = DeliveryState
 UNDER_WAY = (S.WAITING, S.READY, S.RELEASED, S.ATTEMPTING, S.SUBMITTED)
@@ -32,9 +31,7 @@ About = Sequence[ColumnElement[bool]]
 TIMES = ("accepted", "delivered", "receipt")
 
 
-def counts(
-    hub: Hub, *, person: str | None = None, case: str | None = None, calendar: Calendar | None = None
-) -> dict[str, Counts]:
+def counts(hub: Hub, *, person: str | None = None, case: str | None = None) -> dict[str, Counts]:
     """Exchange → how its transfers stand now, of everybody or about one `person`, of one `case` (the hub's ids). Exchanges
     without any such transfer are left out."""
     now = hub.clock.now()
@@ -48,7 +45,7 @@ def counts(
             found[row.exchange] |= {"under_way": row.under_way, "returned": row.returned, "owed": row.owed}
         for row in _unanswered(db, about, hub.catalogue):
             found[row.exchange]["owed"] = row.owed
-        late = list(watched(hub.catalogue, now, calendar or Workdays()))
+        late = list(watched(hub.catalogue, now, hub.workdays))
         for row in _overdue(db, about, hub.catalogue, late, now):
             found[row.exchange]["overdue"] = row.overdue
     for one in late:

@@ -304,4 +304,5 @@ def test_lines_break_where_readers_expect_it() -> None:
 def test_heads_are_as_even_as_they_can_be() -> None:
     assert balanced("（社区矫正机构）", 12, 72) == ("（社区矫", "正机构）")
     assert balanced("人民法院", 12, 72) == ("人民法院",)
+    assert balanced("detention house", 10.5, 82) == ("detention", "house"), "no word is broken for it"
     assert balanced("乡镇人民政府（街道办事处）", 12, 72) == ("乡镇人民政府", "（街道办", "事处）")
