@@ -35,6 +35,7 @@ from hub.workshop.contracts import Contract
 from hub.workshop.foreign_records import ForeignRecords, Spot, codec_of, compare
 from hub.workshop.generation import DOCUMENTS, Hint, Records
 from hub.workshop.meanings import Meaning, Vocabulary, meaning_of, says_nothing
+from hub.workshop.samples import canonical_places, line_for, try_samples, writer_of
 
 #: When generated records are written; a moment that no generated date touches.
 NOW = datetime(2021, 3, 15, 9, 20, tzinfo=SHANGHAI)
@@ -170,6 +171,9 @@ def prove(
     names = sorted({*dialect.readers, *dialect.writers})
     for name in names if exchange is None else [name for name in names if name == exchange]:
         trial.exchange(name, records, seed)
+    shown = next((trial.shown(name) for name in names), dialect.name)
+    found, report.samples = try_samples(dialect, folder, shown, agencies, exchange)
+    report.findings += found
     trial.settle(whole=exchange is None)
     return report
 
@@ -203,6 +207,11 @@ class _Trial:
         one = _Exchange(self, name, mapping, reader, writer, schema)
         one.prove(records, seed)
         self.report.proofs.append(one.proof)
+
+    def shown(self, exchange: str) -> str:
+        """The dialect's folder as users know it."""
+        parts = (self.dialect.readers.get(exchange), self.dialect.writers.get(exchange))
+        return next(part.mapping.file.rpartition("/")[0] for part in parts if part is not None)
 
     # ------------------------------------------------------------ gathering
     def differs(
@@ -618,7 +627,7 @@ class _Exchange:
                 self.proof.refused["record.required"] += 1
                 self._need_for(f"{path}.{getattr(error.kind, 'property', '')}".strip("."))
                 continue
-            line = self._answers_for(path)
+            line = line_for(self.mapping, path)
             self._tell(
                 line.file if line else self.mapping.file,
                 line.line if line else self.mapping.line,
@@ -634,27 +643,16 @@ class _Exchange:
                 target == path and line is spot.line
                 for part in (self.mapping.section, self.mapping.split)
                 if part
-                for target, line in _targets(part, "")
+                for target, line in canonical_places(part, "")
             ):
                 self.foreign.need("/" + "/".join(spot.path))
-
-    def _answers_for(self, path: str) -> Line | None:
-        """The line that gives a canonical place, or what it stands in."""
-        best: tuple[int, Line] | None = None
-        for part in (self.mapping.section, self.mapping.split):
-            for target, line in _targets(part, "") if part else ():
-                if (path == target or path.startswith((f"{target}.", f"{target}["))) and (
-                    best is None or len(target) >= best[0]
-                ):
-                    best = (len(target), line)
-        return best[1] if best else None
 
     def _fits_contract(self, payload: bytes) -> None:
         contract = self.trial.contract
         if contract is None or self.root is None:
             return
         for place, message in contract.errors(payload, self.mapping.left_to_connector, self.root):
-            line = self._writes_to(place) or None
+            line = writer_of(self.mapping, place)
             self._tell(
                 line.file if line else self.mapping.file,
                 line.line if line else self.mapping.line,
@@ -662,14 +660,6 @@ class _Exchange:
                 f"写出的记录不符合WSDL：{place}：{message}",
                 f"what is written does not fit the WSDL: {place}: {message}",
             )
-
-    def _writes_to(self, place: str) -> Line | None:
-        wanted = path_of(re.sub(r"\[\d+\]", "", place))[len(path_of(self.mapping.record)) :]
-        for line in _lines(self.mapping):
-            foreign = line.target if line.direction == "out" else str(line.clauses[0].get("at"))
-            if line.direction != "in" and wanted and place_of(foreign)[0][-1:] == wanted[-1:]:
-                return line
-        return None
 
     # ------------------------------------------------------------ lines that never say anything
     def _mark_written(self, tree: Node) -> None:
@@ -747,14 +737,6 @@ def _walk(section: Section, way: str) -> Iterator[Line]:
         yield line if here == line.direction else replace(line, direction=here)
         if line.section:
             yield from _walk(line.section, here)
-
-
-def _targets(section: Section, prefix: str) -> Iterator[tuple[str, Line]]:
-    for line in section.lines:
-        if line.direction != "out":
-            yield prefix + line.target, line
-            if line.section:
-                yield from _targets(line.section, f"{prefix}{line.target}[].")
 
 
 _COMPARED = re.compile(r"(\w+)\s*[=!]=\s*'([^']+)'")
