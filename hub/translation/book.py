@@ -22,6 +22,7 @@ from hub.translation.formats.form import ROOT, Format
 from hub.translation.formats.options import format_of
 from hub.translation.formats.xml import Xml
 from hub.translation.json_schema import JsonContract
+from hub.translation.lint import dialect_is_sound, mapping_is_sound
 from hub.translation.mapping import Files, RecordMapping
 from hub.translation.reader import Reader, Resolver
 from hub.translation.schema import Element, Wsdl
@@ -178,6 +179,7 @@ class _Loader:
             if mapping.direction in ("both", "out"):
                 writers[path.stem] = Writer(mapping, root, self.lists, self.say, self.form)
             places_exist(mapping, self.schemas.get(path.stem), self.say)
+            mapping_is_sound(mapping, self.schemas.get(path.stem), root, self.lists, self.say)
             if mapping.direction in ("both", "in"):
                 covers_required(mapping, self.schemas.get(path.stem), self.say)
         answers = self._answers()
@@ -401,6 +403,7 @@ class _Loader:
                     f"没有可写出“{exchange}”的映射",
                     f"no mapping writes {exchange!r}",
                 )
+        dialect_is_sound(found, mappings, self.wsdl is not None or not isinstance(self.form, Xml), self.file, self.say)
         facts = {
             name: {**({"operation": mapping.operation} if mapping.operation else {}), **mapping.facts}
             for name, mapping in mappings.items()

@@ -206,7 +206,18 @@ class Files:
                         f"未知的键“{key}”",
                         f"unknown key {key!r}; known are {', '.join(FILE_KEYS)}",
                     )
-            for dropped in self._names(found, "drop", file):
+            for n, dropped in enumerate(self._names(found, "drop", file)):
+                if not any(
+                    line.target == dropped
+                    for line in (*lines.values(), *(one for part in splits for one in part.lines))
+                ):
+                    self.say(
+                        file,
+                        found["drop"].lines[n] if isinstance(found.get("drop"), LinedList) else found.line_of("drop"),
+                        "mapping.drop",
+                        f"所沿用的映射没有“{dropped}”这一行",
+                        f"the mapping that this one is like has no line {dropped!r}",
+                    )
                 lines = {at: line for at, line in lines.items() if line.target != dropped}
                 splits = [
                     Section(tuple(line for line in part.lines if line.target != dropped), part.each, part.line)

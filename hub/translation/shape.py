@@ -84,6 +84,18 @@ def has_place(schema: Schema, path: str) -> bool:
     return _has(schema, path, schema)
 
 
+def schemas_at(root: Schema, path: str) -> list[Schema] | None:
+    """What a record's schema says of a dotted path, alternatives side by side. None where there is no such place, or where
+    the schema says nothing of it."""
+    here: list[Schema] = [root]
+    for step in path.split("."):
+        name = step.removesuffix("[]")
+        here = [one["properties"][name] for one in _alternatives(here, root) if name in one.get("properties", {})]
+        if step.endswith("[]"):
+            here = [item for one in _alternatives(here, root) if (item := one.get("items")) is not None]
+    return _alternatives(here, root) or None
+
+
 def _has(schema: Schema, path: str, root: Schema) -> bool:
     here: list[Schema] = [schema]
     for step in path.split("."):
