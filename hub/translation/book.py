@@ -179,7 +179,9 @@ class _Loader:
             if mapping.direction in ("both", "out"):
                 writers[path.stem] = Writer(mapping, root, self.lists, self.say, self.form)
             places_exist(mapping, self.schemas.get(path.stem), self.say)
-            mapping_is_sound(mapping, self.schemas.get(path.stem), root, self.lists, self.say)
+            mapping_is_sound(
+                mapping, self.schemas.get(path.stem), root, self.lists, self.say, isinstance(self.form, Xml)
+            )
             if mapping.direction in ("both", "in"):
                 covers_required(mapping, self.schemas.get(path.stem), self.say)
         answers = self._answers()

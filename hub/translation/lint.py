@@ -68,10 +68,18 @@ _ALWAYS = ("value", "position", "fault")
 
 
 def mapping_is_sound(
-    mapping: RecordMapping, schema: Schema | None, root: Element | None, lists: Mapping[str, CodeList], say: Say
+    mapping: RecordMapping,
+    schema: Schema | None,
+    root: Element | None,
+    lists: Mapping[str, CodeList],
+    say: Say,
+    counts: bool = True,
 ) -> None:
-    """Tell what is wrong with the lines of one mapping. Without a schema only what needs none."""
-    look = _Look(mapping, schema, lists, say)
+    """Tell what is wrong with the lines of one mapping. Without a schema only what needs none.
+
+    `counts`: the contract says how often an element occurs, as a WSDL does and a layout of lines does not.
+    """
+    look = _Look(mapping, schema, lists, say, counts)
     base = _below(root, path_of(mapping.record)[1:])
     split = path_of(mapping.split.each) if mapping.split and mapping.split.each else ()
     instance = _below(base, split)
@@ -94,9 +102,15 @@ def _is_single(element: Element) -> bool:
 
 
 class _Look:
-    def __init__(self, mapping: RecordMapping, schema: Schema | None, lists: Mapping[str, CodeList], say: Say) -> None:
-        self.mapping, self.schema, self.lists, self.say = mapping, schema, lists, say
-        self._placed = False
+    def __init__(
+        self,
+        mapping: RecordMapping,
+        schema: Schema | None,
+        lists: Mapping[str, CodeList],
+        say: Say,
+        counts: bool,
+    ) -> None:
+        self.mapping, self.schema, self.lists, self.say, self.counts = mapping, schema, lists, say, counts
 
     # ------------------------------------------------------------ the mapping as a whole
     def whole(self, base: Element | None, instance: Element | None) -> None:
@@ -352,7 +366,7 @@ class _Look:
     # ------------------------------------------------------------ the foreign side
     def _is_one(self, line: Line, clause: Clause, element: Element | None, way: str) -> None:
         """One value is not read from a place of which there may be many."""
-        if line.target.endswith("[]") or way == "out":
+        if line.target.endswith("[]") or way == "out" or not self.counts:
             return
         here = element
         for step in place_of(str(clause.get("at")))[0]:
