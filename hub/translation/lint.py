@@ -36,6 +36,8 @@ _TYPES: Mapping[str, tuple[str, str | None]] = {
     "agency": ("string", None),
     "offence": ("string", None),
     "document": ("string", None),
+    "name": ("string", None),
+    "address": ("object", "text"),
 }
 #: A value of each codec that any contract of such a place should take when it is written.
 _SPECIMENS: Mapping[str, Any] = {
@@ -111,20 +113,20 @@ class _Look:
         counts: bool,
     ) -> None:
         self.mapping, self.schema, self.lists, self.say, self.counts = mapping, schema, lists, say, counts
+        targets = [
+            line.target
+            for part in (mapping.section, mapping.split)
+            if part
+            for line in part.lines
+            if line.direction != "out"
+        ]
+        #: given twice, which is told as that
+        self.twice = {target for target in targets if targets.count(target) > 1}
 
     # ------------------------------------------------------------ the mapping as a whole
     def whole(self, base: Element | None, instance: Element | None) -> None:
         mapping = self.mapping
         lines = [line for part in (mapping.section, mapping.split) if part for line in walk(part)]
-        for place, loss in mapping.loses.items():
-            if place not in {line.target for line in lines}:
-                self.say(
-                    loss.file,
-                    loss.line,
-                    "loses.unknown",
-                    f"没有以“{place}”为位置的行",
-                    f"no line has the place {place!r}",
-                )
         resolve = Resolver(self.say)
         for element, place in [
             *((base, place) for place in mapping.ignore),
@@ -339,6 +341,8 @@ class _Look:
                 )
             return
         path = prefix + line.target
+        if path in self.twice:
+            return
         found = schemas_at(self.schema, path) if self.schema is not None else None
         if not found or any(_allows(one, value) for one in found):
             self._is_a_code(value, clause, at)

@@ -88,6 +88,16 @@ def problem(form: str, key: str) -> tuple[str, str] | None:
     fields = re.findall(r"\?P<(\w+)>", "".join(_TOKENS.get(part, "") for part in parts))
     if len(set(fields)) < len(fields):
         return f"格式“{form}”中同一部分出现两次", f"the form {form!r} names the same part twice"
+    stray = re.findall(
+        "[A-Za-z]", "".join(part for part in parts if part not in _TOKENS).replace("T", "").replace("Z", "")
+    )
+    if stray:
+        return (
+            f"格式“{form}”中的“{stray[0]}”不是日期时间的部分：小时写HH（24小时制），分写mm，月写MM",
+            f"in the form {form!r}, {stray[0]!r} is no part of a date or time: hours are HH (of 24), minutes mm, months MM",
+        )
+    if key == "time" and "hour" not in fields:
+        return f"时间格式“{form}”没有小时（HH）", f"the form of a time {form!r} has no hour (HH)"
     for before, after in pairwise(parts):
         if before in ("M", "d", "H") and after in _TOKENS:
             return (

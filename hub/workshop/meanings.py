@@ -17,6 +17,7 @@ from typing import Any
 
 from hub.domain.agencies import AGENCY_ID, Agencies
 from hub.domain.values import CaseNumber, NotValid, Term, id_check_character, offence
+from hub.translation import names
 from hub.translation.codecs import CODECS, SHANGHAI, Codec, moment
 from hub.translation.codelists import CodeList
 
@@ -340,6 +341,8 @@ def _check(keys: Mapping[str, Any], words: Vocabulary) -> Meaning:
 
 def _boolean(keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
     table = keys["boolean"] if isinstance(keys["boolean"], Mapping) else {}
+    if all(isinstance(words, list) for words in table.values()):
+        table = {word: str(truth).lower() == "true" for truth, words in table.items() for word in words}
     texts = tuple(str(word) for word in table)
     truth = {str(word): value for word, value in table.items()}
     return Meaning(
@@ -351,12 +354,15 @@ def _boolean(keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
     )
 
 
-def _money(_keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
+def _money(keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
+    def cents(random: Random) -> str:
+        return str(random.choice((0, 50, 500_000, random.randrange(10**9))))
+
     def amount(random: Random) -> str:
         return random.choice(("0", "5000", "0.5", "5000.00", f"{random.randrange(10**9)}.{random.randrange(100):02d}"))
 
     same = _normal(Decimal)
-    return Meaning(amount, "string", amount, same, same)
+    return Meaning(amount, "string", cents if keys["money"] == "分" else amount, same, same)
 
 
 def _number(_keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
@@ -405,6 +411,38 @@ def _document(_keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
     return Meaning(None, "string", _by_codec, same_text, same_text)
 
 
+def _name(keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
+    def name(random: Random) -> str:
+        return random.choice(NAMES)
+
+    dot = keys["name"] if isinstance(keys["name"], str) and keys["name"] else names.DOT
+
+    def spelt(random: Random) -> str:
+        return name(random).replace(names.DOT, random.choice((dot, dot, f" {dot}")))
+
+    same = _normal(names.normal)
+    return Meaning(name, "string", spelt, same, _normal(lambda text: names.normal(text.replace(dot, names.DOT))))
+
+
+def _address(_keys: Mapping[str, Any], words: Vocabulary) -> Meaning:
+    def address(random: Random) -> dict[str, str]:
+        return {
+            "place": random.choice(words.places),
+            "text": f"{random.choice(('王庄', '李庄', '赵家'))}村{random.randrange(1, 99)}号",
+        }
+
+    def same(before: Any, after: Any) -> bool:
+        """The names of the places may be put before the text; the place itself must be the same or told more closely."""
+        if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+            return bool(before == after)
+        place = str(after.get("place") or "")
+        return place.startswith(str(before.get("place") or "")) and str(after.get("text") or "").endswith(
+            str(before.get("text") or "")
+        )
+
+    return Meaning(address, "object", _by_codec, same, same_text)
+
+
 def _file_name(_keys: Mapping[str, Any], _words: Vocabulary) -> Meaning:
     return Meaning(None, "object", some_text, same_text, same_text)
 
@@ -425,6 +463,8 @@ _MEANINGS: Mapping[str, Callable[[Mapping[str, Any], Vocabulary], Meaning]] = {
     "offence": _offence,
     "document": _document,
     "file_name": _file_name,
+    "name": _name,
+    "address": _address,
 }
 
 
