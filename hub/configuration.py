@@ -165,6 +165,17 @@ class AgencySchema(_Strict):
     reach = fields.List(fields.Nested(ReachSchema), load_default=list)
 
 
+#: What an entry of each section of `workflow/` looks like.
+SHAPES: Mapping[str, type[Schema]] = {
+    "exchanges": ExchangeSchema,
+    "kinds": KindSchema,
+    "places": PlaceSchema,
+    "roles": RoleSchema,
+    "phases": PhaseSchema,
+    "rules": RuleSetSchema,
+    "events": TermEventSchema,
+}
+
 #: Keys that hold secrets; they never stand in these files (`hub agency set` and `hub agency credential` keep them).
 SECRET_KEY = re.compile(r"(?i)(password|passwd|secret|token|private[-_]?key|api[-_]?key|^mm$|口令|密码)")
 #: Names of places in a message that happen to hold a password, not the password itself.

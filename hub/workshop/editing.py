@@ -7,6 +7,7 @@ one file (whether a place, a list or an operation exists) is `hub check`'s alone
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -19,6 +20,10 @@ from hub.translation.formats.json import KINDS
 from hub.translation.mapping import CLAUSE_KEYS, CONTEXT, DERIVATIONS, FILE_KEYS, SOURCES
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
+#: Where the schemas lie in a configuration folder.
+FOLDER = "schemas"
+#: The comment by which an editor finds a file's schema. It stands in the first line.
+MODELINE = "# yaml-language-server: $schema="
 #: YAML 1.2 reads `version: 1` as a number and `absent: 0` too: what is written as text may look like one.
 TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 STRING: dict[str, Any] = {"type": "string"}
@@ -35,7 +40,12 @@ SENTENCES: dict[str, Any] = {
 WORDS: dict[str, Any] = {
     "oneOf": [
         STRING,
-        {"type": "object", "required": ["zh", "en"], "properties": {"zh": STRING, "en": STRING}, "additionalProperties": False},
+        {
+            "type": "object",
+            "required": ["zh", "en"],
+            "properties": {"zh": STRING, "en": STRING},
+            "additionalProperties": False,
+        },
     ]
 }
 ONE_OR_SEVERAL: dict[str, Any] = {"oneOf": [STRING, NAMES]}
@@ -55,7 +65,10 @@ FILE: Mapping[str, tuple[dict[str, Any], str]] = {
     "exchange": (STRING, "交换类型，即文件名。The file's name."),
     "version": (TEXT, "版本号，由管理员编写。The administrator's own number."),
     "zh": (STRING, "在该系统中的名称。What the record is called in this system."),
-    "record": (STRING, "外部记录的根路径；JSON、CSV、定长为$。The path of the foreign record; $ in JSON, CSV and fixed width."),
+    "record": (
+        STRING,
+        "外部记录的根路径；JSON、CSV、定长为$。The path of the foreign record; $ in JSON, CSV and fixed width.",
+    ),
     "operation": (STRING, "WSDL中的操作。The operation of the WSDL."),
     "schema": (STRING, "本记录的JSON Schema。The JSON Schema of this record."),
     "direction": (_one_of(["both", "in", "out"]), "只读或只写；不写则双向。One way only; without it, both."),
@@ -69,7 +82,10 @@ FILE: Mapping[str, tuple[dict[str, Any], str]] = {
     "lines": (_ref("lines"), "双向的行：规范位置: 外部位置。Canonical place: foreign place, both ways."),
     "split": (_ref("split"), "一份报文拆成多条记录。One record of each instance of an element."),
     "only": (_ref("only"), "单向的行。One-way lines."),
-    "loses": ({"type": "object", "additionalProperties": WORDS}, "沿用的行会丢失什么。What lines taken over cannot carry."),
+    "loses": (
+        {"type": "object", "additionalProperties": WORDS},
+        "沿用的行会丢失什么。What lines taken over cannot carry.",
+    ),
 }
 
 #: key of a clause → what it may hold, and what it means
@@ -100,7 +116,12 @@ CLAUSE: Mapping[str, tuple[dict[str, Any], str]] = {
     "money": (_one_of([True, *UNITS]), "金额及其单位。An amount in its unit."),
     "number": (YES, "整数。A whole number."),
     "place": (
-        {"oneOf": [_one_of(["any", 6]), {"type": "array", "items": {"oneOf": [_one_of([3, 6]), STRING]}, "minItems": 1}]},
+        {
+            "oneOf": [
+                _one_of(["any", 6]),
+                {"type": "array", "items": {"oneOf": [_one_of([3, 6]), STRING]}, "minItems": 1},
+            ]
+        },
         "区划代码。A place code.",
     ),
     "agency": (STRING, "单位：某种类、place、name或id。An agency: of a kind, by place, by name, by id."),
@@ -108,7 +129,10 @@ CLAUSE: Mapping[str, tuple[dict[str, Any], str]] = {
     "file_name": (YES, "材料的文件名。A document's title as a file name."),
     "document": (_one_of(["base64"]), "材料内容。A document's content."),
     "mark": (STRING, "法院代字表，与agency并用。The list of court marks, beside agency."),
-    "name": ({"oneOf": [YES, {"type": "string", "maxLength": 1}]}, "人名；或写出时的间隔号。A name; or the dot that is written."),
+    "name": (
+        {"oneOf": [YES, {"type": "string", "maxLength": 1}]},
+        "人名；或写出时的间隔号。A name; or the dot that is written.",
+    ),
     "address": (_one_of(["full", "detail"]), "地址与区划代码。An address with its place code."),
     "as": (_one_of(["code", "word", "word as sent"]), "写代码还是写词。The code or the word is written."),
     "list": (STRING, "一栏多值的分隔符。The separator of several values in one text."),
@@ -143,7 +167,10 @@ DIALECT: Mapping[str, tuple[dict[str, Any], str]] = {
     "format": (_one_of(options.FORMATS), "记录格式；不写则为xml。The format; xml when nothing is said."),
     "encoding": (_one_of(ENCODINGS), "编码；不写则为UTF-8。The encoding; UTF-8 when nothing is said."),
     "wsdl": (STRING, "WSDL文件，或none。The WSDL, or none."),
-    "namespaces": ({"type": "object", "additionalProperties": STRING}, '前缀: 命名空间；""为无前缀者。Prefix: namespace.'),
+    "namespaces": (
+        {"type": "object", "additionalProperties": STRING},
+        '前缀: 命名空间；""为无前缀者。Prefix: namespace.',
+    ),
     "nested": (
         {"oneOf": [NAMES, {"type": "object", "additionalProperties": {"oneOf": [{"type": "null"}, _ref("nested")]}}]},
         "其文字本身是一条记录的元素。Elements whose texts are records themselves.",
@@ -152,7 +179,10 @@ DIALECT: Mapping[str, tuple[dict[str, Any], str]] = {
     "schema": (STRING, "JSON Schema文件。The JSON Schema."),
     "csv": (_ref("csv"), "CSV的写法。How the CSV is written."),
     "fixed": (_ref("fixed"), "定长记录的字段。The fields of records of fixed width."),
-    "receives": ({"type": "object", "additionalProperties": _ref("receives")}, "接收的报文。The messages that are received."),
+    "receives": (
+        {"type": "object", "additionalProperties": _ref("receives")},
+        "接收的报文。The messages that are received.",
+    ),
     "writes": (NAMES, "写出的交换类型。What the hub sends in this dialect."),
     "policy": (_one_of(book.POLICIES), "有误的记录：暂缓或拒绝。What happens to faulty records."),
     "policies": ({"type": "object", "additionalProperties": _one_of(book.POLICIES)}, "按规则分别处理。By rule."),
@@ -178,7 +208,11 @@ CODE_LIST: Mapping[str, tuple[dict[str, Any], str]] = {
     "coded": (FLAG, "规范值为{system, code, text}。The canonical value is {system, code, text}."),
     "unknown": (_one_of(["refuse", "carry"]), "未知代码：拒绝，或原样带走。Unknown codes: refused, or carried along."),
     "codes": (
-        {"type": "object", "minProperties": 1, "additionalProperties": {"oneOf": [TEXT, {"type": "array", "items": TEXT}]}},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"oneOf": [TEXT, {"type": "array", "items": TEXT}]},
+        },
         "代码: 含义，两个方向都唯一。Code: meaning; both directions are unique.",
     ),
     "also_read": (TEXTS, "只读的写法: 含义。What is only read: its meaning."),
@@ -283,7 +317,13 @@ def _section_definitions() -> dict[str, Any]:
         oneOf=[{"required": ["at"]}, {"required": ["each", "lines"]}],
         dependencies=alone,
     )
-    one_way = {"anyOf": [STRING, _ref("clause"), {"type": "array", "items": {"anyOf": [STRING, _ref("clause")]}, "minItems": 1}]}
+    one_way = {
+        "anyOf": [
+            STRING,
+            _ref("clause"),
+            {"type": "array", "items": {"anyOf": [STRING, _ref("clause")]}, "minItems": 1},
+        ]
+    }
     return {
         "clause": clause,
         "pair": pair,
@@ -320,7 +360,10 @@ def answers() -> dict[str, Any]:
     answer = {
         "type": "object",
         "required": ["record"],
-        "properties": {"record": STRING, "lines": _ref("lines"), "only": _ref("only")},
+        "properties": {
+            "record": STRING,
+            **{key: {"$ref": f"mapping.schema.json#/definitions/{key}"} for key in ("lines", "only")},
+        },
         "additionalProperties": False,
     }
     return {
@@ -328,7 +371,6 @@ def answers() -> dict[str, Any]:
         "type": "object",
         "properties": {"dialect": STRING},
         "additionalProperties": answer,
-        "definitions": _section_definitions(),
     }
 
 
@@ -351,6 +393,33 @@ def codelist() -> dict[str, Any]:
     return {"title": "代码表 code list", **_object(codelists.KEYS, CODE_LIST, ["name", "codes"])}
 
 
+# ------------------------------------------------------------------ which file has which
+def schema_for(path: PurePath) -> str | None:
+    """The schema of a file by its place below the configuration folder; None for files that have none."""
+    if path.suffix != ".yaml":
+        return None
+    match path.parts:
+        case ("dialects", _, "dialect.yaml"):
+            return "dialect.schema.json"
+        case ("dialects", _, "answers.yaml"):
+            return "answers.schema.json"
+        case ("dialects", _, name) if name != "transport.yaml":
+            return "mapping.schema.json"
+        case ("codelists", _):
+            return "codelist.schema.json"
+        case ("agencies", _):
+            return "agency.schema.json"
+        case ("workflow", _):
+            return "workflow.schema.json"
+    return None
+
+
+def modeline(path: PurePath) -> str | None:
+    """The comment that names a file's schema, relative to the file."""
+    schema = schema_for(path)
+    return f"{MODELINE}{'../' * (len(path.parts) - 1)}{FOLDER}/{schema}" if schema else None
+
+
 # ------------------------------------------------------------------ files whose shapes marshmallow holds
 def shaped(schema: Schema) -> dict[str, Any]:
     """The JSON Schema of what a strict marshmallow schema takes."""
@@ -371,7 +440,10 @@ def _field(field: fields.Field[Any]) -> dict[str, Any]:
         case fields.List():
             found = {"type": "array", "items": _field(field.inner)}
         case fields.Dict():
-            found = {"type": "object", **({"additionalProperties": _field(field.value_field)} if field.value_field else {})}
+            found = {
+                "type": "object",
+                **({"additionalProperties": _field(field.value_field)} if field.value_field else {}),
+            }
         case fields.Integer():
             found = {"type": "integer"}
         case fields.Number():
