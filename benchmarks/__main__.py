@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from benchmarks import contenders, measure, report, starting, steps, translation
+from benchmarks import contenders, measure, record, report, starting, steps, translation
 from benchmarks.contenders import Services
 from benchmarks.load import percentile
 from benchmarks.report import Figure
@@ -23,6 +23,8 @@ from tests.services.folder import temporary_root
 ROOT = Path(__file__).resolve().parent.parent
 #: Transfers of which the statements are counted: the number does not depend on the machine.
 COUNTED = 2 * steps.BATCH
+#: What needs no service and no hub that runs: each is given seconds for one measurement, and gives its figures.
+ALONE: tuple[Callable[[float], Sequence[Figure]], ...] = (record.figures, translation.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def main(seconds: float, only: str | None, out: Path) -> None:
                 _show(only, _measured(only, services, seconds))
                 return
             found = {name: _measured(name, services, seconds) for name in ("naive", "hub")}
-            _tell("starts and translation")
+            _tell("starts, translation")
             figures = [
                 *_figures(found["hub"], found["naive"]),
                 *(
@@ -66,10 +68,7 @@ def main(seconds: float, only: str | None, out: Path) -> None:
                 ),
                 Figure("start.embedded", starting.embedded(services.folder), "s"),
                 Figure("start.full", starting.full(services), "s"),
-                *(
-                    Figure(name, value, "ms" if name == "translate.compile" else "µs")
-                    for name, value in translation.figures(min(1.0, seconds / 10)).items()
-                ),
+                *(figure for measure_alone in ALONE for figure in measure_alone(min(1.0, seconds / 10))),
             ]
     except (ServiceUnavailable, contenders.NotReady, measure.NothingArrives) as trouble:
         raise click.ClickException(str(trouble)) from trouble

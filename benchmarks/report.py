@@ -8,8 +8,8 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,16 @@ PACKAGES = ("SQLAlchemy", "psycopg", "pika", "zeep", "connexion", "Flask", "uvic
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. `naive` is the reference's own value of the same, from the same run."""
+    """One measured value. `naive` is the reference's own value of the same, from the same run.
+
+    `ratios` are further ones by what the hub is compared with: the hub's value by the other's, as `ratio_…` in the file.
+    """
 
     name: str
     value: float
     unit: str
     naive: float | None = None
+    ratios: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ratio_naive(self) -> float | None:
@@ -39,7 +43,8 @@ class Figure:
 
     def as_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {"name": self.name, "value": round(self.value, 3), "unit": self.unit}
-        return found if self.ratio_naive is None else {**found, "ratio_naive": round(self.ratio_naive, 3)}
+        ratios = ({} if self.ratio_naive is None else {"naive": self.ratio_naive}) | dict(self.ratios)
+        return found | {f"ratio_{name}": round(ratio, 4) for name, ratio in ratios.items()}
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:
@@ -59,8 +64,13 @@ def print_table(figures: Sequence[Figure], machine: Sequence[str], notes: Sequen
     table.add_column("unit")
     for figure in figures:
         ratio = figure.ratio_naive
+        others = ", ".join(f"{_told(one)}× {name}" for name, one in figure.ratios.items())
         table.add_row(
-            figure.name, _told(figure.value), _told(figure.naive), "" if ratio is None else f"{ratio:.2f}×", figure.unit
+            figure.name,
+            _told(figure.value),
+            _told(figure.naive),
+            others if ratio is None else f"{ratio:.2f}×",
+            figure.unit,
         )
     console = Console(width=None if os.isatty(1) else 120, highlight=False)
     console.print()
@@ -73,7 +83,7 @@ def print_table(figures: Sequence[Figure], machine: Sequence[str], notes: Sequen
 def _told(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def machine(services: Services) -> list[str]:
