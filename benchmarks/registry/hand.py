@@ -114,7 +114,9 @@ def parts_of(term: Any) -> tuple[int, int, int]:
 
 def yymmdd(term: Any) -> str:
     years, months, days = parts_of(term)
-    if years > 99 or months > 99 or days > 99:
+    if months > 99:
+        years, months = years + months // 12, months % 12
+    if years > 99 or days > 99:
         raise Refused(term)
     return f"{years:02d}{months:02d}{days:02d}"
 

@@ -73,11 +73,16 @@ def canonical_time(found: datetime) -> str:
     return found.isoformat(timespec="milliseconds" if found.microsecond else "seconds")
 
 
+def split(form: str) -> list[str]:
+    """The tokens of a form and what stands between them."""
+    return [part for part in _SPLIT.split(form) if part]
+
+
 def problem(form: str, key: str) -> tuple[str, str] | None:
     """What is wrong with a form, in both languages."""
     if form in NAMED[key]:
         return None
-    parts = [part for part in _SPLIT.split(form) if part]
+    parts = split(form)
     known = {part.lower()[0] if part in ("M", "MM", "d", "dd") else part for part in parts if part in _TOKENS}
     if not {"yyyy", "m", "d"} <= known or form in ("epoch", "epoch ms", "汉字"):
         named = "、".join(NAMED[key])
@@ -211,5 +216,5 @@ def writer(form: str) -> Callable[[datetime], str]:
             + f"年{_in_chinese(found.month)}月{_in_chinese(found.day)}日"
         )
     form = {"xs:date": "yyyy-MM-dd", "xs:dateTime": "yyyy-MM-ddTHH:mm:ss"}.get(form, form)
-    parts = [part for part in _SPLIT.split(form) if part]
+    parts = split(form)
     return lambda found: "".join(_WRITES[part](found) if part in _WRITES else part for part in parts)

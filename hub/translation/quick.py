@@ -20,6 +20,7 @@ from hub.domain.values import ID_CHECK_CHARACTERS, ID_WEIGHTS, PROVINCES, NotVal
 from hub.translation.codecs import CODECS, Codec
 from hub.translation.codelists import CodeList
 from hub.translation.formats.xml import ODD_IN_ATTRIBUTE
+from hub.translation.moments import split
 
 #: The text of a value that is plainly right; None for every other. It may raise: then the value is not right at all.
 Encode = Callable[[Any], str | None]
@@ -105,21 +106,21 @@ _PARTS = {
     "mm": slice(14, 16),
     "ss": slice(17, 19),
 }
-_SPLIT = re.compile("(yyyy|MM|dd|HH|mm|ss)")
 _AS_FORM = {"xs:date": "yyyy-MM-dd", "xs:dateTime": "yyyy-MM-ddTHH:mm:ss"}
 _is_date = date.fromisoformat
 _is_time = datetime.fromisoformat
 
 
-def _pieces(form: str) -> list[str | slice] | None:
-    """A form as slices of an ISO text and what stands between them; None for a form with characters of its own."""
-    pieces = [piece for piece in _SPLIT.split(_AS_FORM.get(form, form)) if piece]
-    if any(piece not in _PARTS and not re.fullmatch(r"[A-Za-z年月日时分秒 :./-]+", piece) for piece in pieces):
+def _pieces(form: Any) -> list[str | slice] | None:
+    """The form that is written, as slices of an ISO text and what stands between them; None for any other kind of form."""
+    first = str(form[0] if isinstance(form, list) and form else form)
+    pieces = split(_AS_FORM.get(first, first))
+    if any(piece not in _PARTS and not re.fullmatch(r"[年月日时分秒T :./-]+", piece) for piece in pieces):
         return None
     return [_PARTS.get(piece, piece) for piece in pieces]
 
 
-def _sliced(form: str, guard: str, names: Mapping[str, Any], is_plain: Callable[[str], Any]) -> Quick | None:
+def _sliced(form: Any, guard: str, names: Mapping[str, Any], is_plain: Callable[[str], Any]) -> Quick | None:
     pieces = _pieces(form)
     if pieces is None:
         return None
@@ -135,10 +136,11 @@ def _sliced(form: str, guard: str, names: Mapping[str, Any], is_plain: Callable[
 
 def _date(form: Any, _codec: Codec) -> Quick | None:
     """`2021-03-15`: a look at its form, and whether there is such a day."""
-    if {"HH", "mm", "ss"} & set(_SPLIT.split(_AS_FORM.get(form, str(form)))):
+    pieces = _pieces(form)
+    if pieces is None or any(isinstance(piece, slice) and piece.start > 8 for piece in pieces):
         return None
     return _sliced(
-        str(form),
+        form,
         "len(v) == 10 and v[4] == v[7] == '-' and is_date(v)",
         {"is_date": _is_date},
         lambda v: len(v) == 10 and v[4] == v[7] == "-" and _is_date(v),
@@ -147,7 +149,7 @@ def _date(form: Any, _codec: Codec) -> Quick | None:
 
 def _is_plain_time(v: str) -> bool:
     """In Chinese time or without an offset, with or without parts of a second."""
-    known = len(v) == 19 or (v[-6:] == "+08:00" and (len(v) == 25 or (len(v) == 32 and v[19] == ".")))
+    known = len(v) == 19 or (v[-6:] == "+08:00" and (len(v) == 25 or (len(v) > 25 and v[19] == ".")))
     if not known or v[4] != "-" or v[7] != "-" or v[10] != "T" or v[13] != ":" or v[16] != ":" or v[11:13] == "24":
         return False
     _is_time(v)
@@ -155,7 +157,7 @@ def _is_plain_time(v: str) -> bool:
 
 
 def _time(form: Any, _codec: Codec) -> Quick | None:
-    return _sliced(str(form), "is_plain_time(v)", {"is_plain_time": _is_plain_time}, _is_plain_time)
+    return _sliced(form, "is_plain_time(v)", {"is_plain_time": _is_plain_time}, _is_plain_time)
 
 
 # ---------------------------------------------------------------- terms, numbers, truth
