@@ -152,6 +152,8 @@ def _is_plain_time(v: str) -> bool:
     known = len(v) == 19 or (v[-6:] == "+08:00" and (len(v) == 25 or (len(v) > 25 and v[19] == ".")))
     if not known or v[4] != "-" or v[7] != "-" or v[10] != "T" or v[13] != ":" or v[16] != ":" or v[11:13] == "24":
         return False
+    if v[:4] == "0001":  # reckoned in another offset, it may lie before there are dates
+        return False
     _is_time(v)
     return True
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.domain.agencies import Agencies
@@ -94,6 +94,7 @@ SHORT_CUTS = _short_cuts()
 
 
 @settings(max_examples=200, deadline=None)
+@example(["0001-01-01T00:00:00.000+08:00", "0001-01-01", "9999-12-31T23:59:59+08:00"])
 @given(st.lists(values, min_size=6, max_size=6))
 def test_a_short_cut_writes_what_its_codec_writes(found: list[Any]) -> None:
     for clause, codec, short in SHORT_CUTS:
