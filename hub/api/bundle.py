@@ -3,10 +3,16 @@
 Connexion, the validators, `/openapi.json`, the docs and generated clients all use the same dict. Named components stay
 references (so a schema may contain itself); everything else is put in its place. References are read relative to the
 file they stand in, which Connexion's own loading of several files does not do.
+
+An exchange's record is one short file under `schemas/records/`: what it adds to the parts that every record may carry, and
+what it asks for (`x-requires`). The whole schema, its names among the components and the request that carries it are
+derived here, so that a new exchange is one new file and nothing to copy.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import cache
@@ -15,13 +21,20 @@ from typing import Any
 
 import yaml
 
-from hub.api.checking import checker
+from hub.api.checking import checker, chinese_name
 from hub.domain.faults import Fault
 
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi"
 
 #: A place in a file: the file, and the JSON Pointer inside it.
 Place = tuple[Path, str]
+
+#: What the root says of the records of exchanges (`x-records`): their folder, the parts that all share, the envelope that
+#: carries one, and the choice between all envelopes, which stands beside it.
+RECORDS = "x-records"
+#: In a record's file: the exchange it belongs to, the places that must be given, its name among the components where that is
+#: not made from the exchange's, and `false` where no agency hands such a record over.
+EXCHANGE, REQUIRES, NAME, POSTED = "x-exchange", "x-requires", "x-name", "x-posted"
 
 #: Keywords of OpenAPI 3.0 that mean nothing in JSON Schema 2020-12.
 OPENAPI_ONLY = frozenset({"nullable", "discriminator", "example", "xml", "externalDocs"})
@@ -48,7 +61,10 @@ class _Bundler:
         self._root = root.resolve()
         self._files: dict[Path, Any] = {}
         document = self._file(self._root)
+        self._records: Mapping[str, str] = document.pop(RECORDS, {})
         self._names: dict[Place, str] = {}
+        if self._records:
+            self._add_records(document["components"]["schemas"])
         for section, entries in document.get("components", {}).items():
             for name, entry in entries.items():
                 if set(entry) == {"$ref"}:
@@ -94,6 +110,69 @@ class _Bundler:
             raise BadContract(f"{place[0]}#{place[1]} contains itself: name it under components in {self._root.name}")
         return self._walk(self._at(place), place[0], (*above, place))
 
+    # ------------------------------------------------------------ records of the exchanges
+    def _add_records(self, schemas: dict[str, Any]) -> None:
+        """Name each record among the components, with the request that carries it, and offer it in the choice of requests."""
+        folder = self._root.parent / self._records["folder"]
+        envelopes, pointer = self._target(self._records["request"], self._root)
+        envelope = self._at((envelopes, pointer))
+        requests: dict[str, str] = {}
+        for path in sorted(folder.glob("*.yaml")):
+            record = self._file(path)
+            if EXCHANGE not in record:
+                continue
+            exchange = record[EXCHANGE]
+            if path.stem != exchange:
+                raise BadContract(f"{path}: holds the record of {exchange!r}, so it must be {exchange}.yaml")
+            name = record.pop(NAME, None) or "".join(word.capitalize() for word in re.split("[.-]", exchange))
+            added = {name: {"$ref": os.path.relpath(path, self._root.parent)}}
+            if record.pop(POSTED, True):
+                self._file(envelopes)[exchange] = {
+                    **envelope,
+                    "description": f"{chinese_name(record) or exchange}.",
+                    "properties": {
+                        "exchange": {"type": "string", "enum": [exchange]},
+                        "record": {"$ref": os.path.relpath(path, envelopes.parent)},
+                        **envelope["properties"],
+                    },
+                }
+                requests[exchange] = f"#/{exchange}"
+                added[f"{name}Request"] = {"$ref": f"{os.path.relpath(envelopes, self._root.parent)}#/{exchange}"}
+            for component in added:
+                if component in schemas:
+                    raise BadContract(f"{path}: {component} stands twice among the components; give the record an {NAME}")
+            schemas.update(added)
+        self._file(envelopes)[self._records["choice"]] |= {
+            "oneOf": [{"$ref": reference} for reference in requests.values()],
+            "discriminator": {"propertyName": "exchange", "mapping": requests},
+        }
+
+    def _record(self, path: Path, written: dict[str, Any]) -> dict[str, Any]:
+        """A record's whole schema: the parts that all share, then its own, and what `x-requires` asks for as JSON Schema."""
+        shared = self._at(self._target(self._records["shared"], self._root))
+        exchange = {
+            "type": "string",
+            "enum": [written[EXCHANGE]],
+            "description": "交换类型. The exchange this record belongs to; the envelope names it too.",
+        }
+        properties = {"exchange": exchange, **shared["properties"], **written.get("properties", {})}
+        kept = {key: value for key, value in written.items() if key not in (REQUIRES, "properties")}
+        whole = {"type": "object", **kept, "additionalProperties": False, "properties": properties}
+        wanted: dict[str, Any] = {}
+        for place in written.get(REQUIRES, ()):
+            here = wanted
+            for step in place.split("."):
+                here = here.setdefault(step, {})
+        for name in wanted:
+            if name not in properties:
+                raise BadContract(f"{path}: {REQUIRES} names {name!r}, which the record does not have")
+        if wanted:
+            whole["required"] = list(wanted)
+        for name, below in wanted.items():
+            if below:
+                properties[name] = {"allOf": [properties[name], _requiring(below)]}
+        return whole
+
     @staticmethod
     def _target(reference: str, file: Path) -> Place:
         path, _, pointer = reference.partition("#")
@@ -115,7 +194,15 @@ class _Bundler:
                 self._files[path] = _text_keys(yaml.load(path.read_text(encoding="utf-8"), _Loader))  # noqa: S506 a SafeLoader
             except (OSError, yaml.YAMLError) as error:
                 raise BadContract(f"{path}: {error}") from error
+            if isinstance(self._files[path], dict) and EXCHANGE in self._files[path]:
+                self._files[path] = self._record(path, self._files[path])
         return self._files[path]
+
+
+def _requiring(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema that asks for members, and for members of members."""
+    below = {name: _requiring(inner) for name, inner in wanted.items() if inner}
+    return {"type": "object", "required": list(wanted), **({"properties": below} if below else {})}
 
 
 def _text_keys(node: Any) -> Any:
