@@ -10,21 +10,27 @@ import csv
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from hub.domain.agencies import AGENCY_ID, LEVEL_DIGITS, Agencies, Agency, Reach
 from hub.domain.exchanges import (
+    HUB,
     Catalogue,
     ClockRule,
+    Condition,
     Copy,
+    Ends,
     Exchange,
+    Hold,
+    Level,
     Moves,
     Opens,
+    Outcome,
     PlaceSource,
     Role,
     RuleSet,
@@ -34,10 +40,16 @@ from hub.domain.responsibility import STRENGTHS
 from hub.findings import ConfigErrors, Finding, LinedDict, read_yaml
 
 CLOCK_UNITS = ("day", "workday", "hour", "month")
-#: What the files under `workflow/` may hold.
+#: What a file of the workflow chart may hold.
 SECTIONS = ("exchanges", "kinds", "places", "roles", "phases", "rules", "events")
 #: How the hub learns of an event that a term runs from or to.
 SEEN = ("accepted", "delivered", "receipt", "reply", "record")
+#: On what responsibility moves or ends; or on an exchange that moves it.
+ON = ("recorded", "receipt")
+#: What `fills` puts in beside other places of the record: the business day of acceptance.
+TODAY = "today"
+#: To whom it goes at its end.
+NOBODY = "nobody"
 TRANSPORT_URL = re.compile(r"^https?://[^\s/]+(/\S*)?$")
 
 
@@ -52,56 +64,151 @@ class _PairField(fields.List[str]):
         super().__init__(fields.Str(), validate=validate.Length(equal=2), **kwargs)
 
 
+class WordsSchema(_Strict):
+    """Something in both languages."""
+
+    zh = fields.Str(required=True)
+    en = fields.Str(required=True)
+
+
+class _Values(fields.List[Any]):
+    """Values of a record: words, numbers, true and false."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(fields.Raw(validate=_is_plain), validate=validate.Length(min=1), **kwargs)
+
+
+def _is_plain(value: Any) -> None:
+    if not isinstance(value, str | int):
+        raise ValidationError("a word, a number, true or false is expected")
+
+
+def _only() -> fields.Dict:
+    return fields.Dict(keys=fields.Str(), values=_Values(), data_key="only", load_default=dict)
+
+
+class ConditionSchema(WordsSchema):
+    """One of `at` with `among`, `same_county`, `other_county`, `sender_level`."""
+
+    at = fields.Str()
+    among = _Values()
+    same_county = _PairField()
+    other_county = _PairField()
+    sender_level = fields.List(fields.Str(validate=validate.OneOf(list(LEVEL_DIGITS))))
+
+    @validates_schema
+    def _asks_one_thing(self, loaded: Mapping[str, Any], **_: Any) -> None:
+        asked = [key for key in ("at", "same_county", "other_county", "sender_level") if key in loaded]
+        if len(asked) != 1 or ("at" in loaded) != ("among" in loaded):
+            raise ValidationError("one of at (with among), same_county, other_county, sender_level is expected")
+
+
+class WhenSchema(ConditionSchema):
+    otherwise = fields.Str(load_default="warn", validate=validate.OneOf(["refuse", "warn"]))
+
+
+class ClockWhenSchema(ConditionSchema):
+    """What no record says may be said in words alone."""
+
+    @validates_schema
+    def _asks_one_thing(self, loaded: Mapping[str, Any], **_: Any) -> None:
+        if ("at" in loaded) != ("among" in loaded):
+            raise ValidationError("at goes with among")
+
+
 class ClockSchema(_Strict):
-    within = fields.Int(required=True, strict=True, validate=validate.Range(min=1))
+    within = fields.Int(strict=True, validate=validate.Range(min=1))
+    every = fields.Int(strict=True, validate=validate.Range(min=1))
     unit = fields.Str(required=True, validate=validate.OneOf(CLOCK_UNITS))
-    start = fields.Str(required=True)
-    stop = fields.Str(required=True)
+    start = fields.Str()
+    stop = fields.Str()
     rules = fields.Str()
+    when = fields.Nested(ClockWhenSchema)
     checked = fields.Str()
     note = fields.Str()
+
+    @validates_schema
+    def _is_a_term(self, loaded: Mapping[str, Any], **_: Any) -> None:
+        if ("within" in loaded) == ("every" in loaded):
+            raise ValidationError("either within or every is expected")
+        if "within" in loaded and not ("start" in loaded and "stop" in loaded):
+            raise ValidationError("a term has a start and a stop")
 
 
 class CopySchema(_Strict):
     role = fields.Str(required=True)
     same_county = _PairField()
     other_county = _PairField()
+    rules = fields.List(fields.Str(), load_default=list)
+    restricted = _only()
+
+
+class LevelSchema(WordsSchema):
+    over = fields.Dict(keys=fields.Str(), values=fields.Int(strict=True), load_default=dict)
+    decides = fields.Str(required=True)
+    to = fields.List(fields.Str(), load_default=list)
+    copies = fields.List(fields.Str(), load_default=list)
+
+
+class HoldSchema(WordsSchema):
+    pending = fields.List(fields.Str(), load_default=list)
 
 
 class OpensSchema(_Strict):
     holder = fields.Str(required=True)
     to = fields.Str()
     due = fields.Str()
-    restricted = fields.Dict(keys=fields.Str(), values=fields.List(fields.Str()), data_key="only")
+    restricted = _only()
 
 
 class MovesSchema(_Strict):
-    on = fields.Str(required=True, validate=validate.OneOf(["recorded", "receipt"]))
+    on = fields.Str(required=True)
+    event = fields.Nested(WordsSchema, required=True)
     expected = fields.List(fields.Str(), required=True, validate=validate.Length(min=1))
     to = fields.Str(required=True)
-    strength = fields.Str(load_default="recorded", validate=validate.OneOf(STRENGTHS))
+    strength = fields.Str(required=True, validate=validate.OneOf(STRENGTHS))
+
+
+class EndsSchema(MovesSchema):
+    on = fields.Str(required=True, validate=validate.OneOf(ON))
+    to = fields.Str(required=True, validate=validate.Equal(NOBODY))
+    restricted = _only()
+    taken_over = fields.List(fields.Str(), load_default=list)
 
 
 class ResponsibilitySchema(_Strict):
     opens = fields.Nested(OpensSchema)
     moves = fields.Nested(MovesSchema)
+    ends = fields.Nested(EndsSchema)
 
 
 class BasisSchema(_Strict):
     text = fields.Str(required=True)
-    checked = fields.Str(load_default="no")
+    checked = fields.Str(load_default="")
 
 
 class ExchangeSchema(_Strict):
     zh = fields.Str(required=True)
     en = fields.Str(required=True)
+    about = fields.Str(load_default="person", validate=validate.OneOf(["person", "none"]))
     senders = fields.List(fields.Str(), required=True, data_key="from")
     to = fields.List(fields.Str(), required=True, validate=validate.Length(min=1))
     copies = fields.List(fields.Nested(CopySchema), load_default=list)
     documents = fields.List(fields.Str(), load_default=list)
     reply = fields.Str()
+    outcomes = fields.Dict(keys=fields.Str(), values=fields.Nested(WordsSchema), load_default=dict)
+    feedback = fields.Nested(WordsSchema)
+    counterpart = fields.Str()
+    escalates = fields.Str()
+    rules = fields.List(fields.Str(), load_default=list)
+    when = fields.List(fields.Nested(WhenSchema), load_default=list)
+    warn = fields.List(fields.Nested(ConditionSchema), load_default=list)
+    levels = fields.List(fields.Nested(LevelSchema), load_default=list)
+    hold = fields.Nested(HoldSchema)
+    channel = fields.Str(load_default="ordinary", validate=validate.OneOf(["ordinary", "emergency"]))
+    emergency = fields.Str()
     carries = fields.List(fields.Str(), load_default=list)
-    fills = fields.Dict(keys=fields.Str(), values=fields.Str(validate=validate.OneOf(["today"])), load_default=dict)
+    fills = fields.Dict(keys=fields.Str(), values=fields.Str(), load_default=dict)
     clocks = fields.List(fields.Nested(ClockSchema), load_default=list)
     responsibility = fields.Nested(ResponsibilitySchema)
     basis = fields.Nested(BasisSchema, required=True)
@@ -118,12 +225,16 @@ class KindSchema(_Strict):
 class PlaceSchema(_Strict):
     paths = fields.List(fields.Str(), load_default=list)
     agency_of = fields.Str()
+    level = fields.Str(validate=validate.OneOf(["province", "city", "county"]))
 
 
 class RoleSchema(_Strict):
     kind = fields.Str()
     place = fields.Str()
     candidates = fields.List(fields.Str(), load_default=list)
+    above = fields.Str()
+    first_of = fields.List(fields.Str(), load_default=list)
+    members = fields.List(fields.Str(), load_default=list)
 
 
 class PhaseSchema(_Strict):
@@ -319,10 +430,18 @@ class _Reader:
                         supervisors.append(name)
             for name, entry in self._entries(found, "places", shown):
                 if (place := self._shape(PlaceSchema(), entry, shown, "workflow.place")) is not None:
-                    places[name] = PlaceSource(name, tuple(place["paths"]), place.get("agency_of"))
+                    places[name] = PlaceSource(name, tuple(place["paths"]), place.get("agency_of"), place.get("level"))
             for name, entry in self._entries(found, "roles", shown):
                 if (role := self._shape(RoleSchema(), entry, shown, "workflow.role")) is not None:
-                    roles[name] = Role(name, role.get("kind"), role.get("place"), tuple(role["candidates"]))
+                    roles[name] = Role(
+                        name,
+                        role.get("kind"),
+                        role.get("place"),
+                        tuple(role["candidates"]),
+                        role.get("above"),
+                        tuple(role["first_of"]),
+                        tuple(role["members"]),
+                    )
             for name, entry in self._entries(found, "exchanges", shown):
                 if name in exchanges:
                     self._say(
@@ -337,7 +456,19 @@ class _Reader:
                 if loaded is not None:
                     exchanges[name] = _exchange(name, path.stem, loaded, f"{shown}:{entry.line}")
                     self._exchange_lines[name] = (shown, entry)
-        return Catalogue(exchanges, roles, places, levels, kinds, tuple(supervisors), phases, rules, events)
+        order = {phase: n for n, phase in enumerate(phases)}
+        in_order = sorted(exchanges.values(), key=lambda exchange: order.get(exchange.phase, len(order)))
+        return Catalogue(
+            {exchange.id: exchange for exchange in in_order},
+            roles,
+            places,
+            levels,
+            kinds,
+            tuple(supervisors),
+            phases,
+            rules,
+            events,
+        )
 
     def _entries(self, found: LinedDict, section: str, shown: str) -> Iterator[tuple[str, LinedDict]]:
         entries = found.get(section)
@@ -379,64 +510,75 @@ class _Reader:
         """Every word of the chart is known, and every role can be filled by at least one agency."""
         present = Counter(agency.kind for agency in agencies)
         self._places_are_sound(catalogue)
-        self._roles_are_sound(catalogue)
+        self._roles_are_sound(catalogue, present)
         for name, exchange in catalogue.exchanges.items():
             shown, entry = self._exchange_lines[name]
-            for n, kind in enumerate(exchange.senders):
-                if kind not in catalogue.kinds:
+            if exchange.phase not in catalogue.phases:
+                self._say(
+                    shown,
+                    entry.line,
+                    "phase.unknown",
+                    f"文件名“{exchange.phase}”不是phases中的阶段：{'、'.join(catalogue.phases)}",
+                    f"the file's name {exchange.phase!r} is no phase; phases are {', '.join(catalogue.phases)}",
+                )
+            for kind, where in _kinds_of(exchange):
+                if kind not in catalogue.kinds and not (kind == HUB and where[0] == "from"):
                     self._say(
                         shown,
-                        entry.line_of("from", n),
+                        entry.line_of(*where),
                         "kind.unknown",
                         f"未知的单位类型“{kind}”",
                         f"unknown kind of agency {kind!r}",
                     )
-            words: list[tuple[str, tuple[str | int, ...]]] = [(role, ("to", n)) for n, role in enumerate(exchange.to)]
-            words += [(copy.role, ("copies", n, "role")) for n, copy in enumerate(exchange.copies)]
-            if exchange.opens:
-                words += [(exchange.opens.holder, ("responsibility", "opens", "holder"))]
-                words += [(exchange.opens.to, ("responsibility", "opens", "to"))] if exchange.opens.to else []
-            if exchange.moves:
-                words += [
-                    (role, ("responsibility", "moves", "expected", n)) for n, role in enumerate(exchange.moves.expected)
-                ]
-                words += [(exchange.moves.to, ("responsibility", "moves", "to"))]
-            for word, where in words:
+            for word, where in _roles_of(exchange):
                 self._role_is_known(word, shown, entry.line_of(*where), catalogue, present)
-            for n, copy in enumerate(exchange.copies):
-                for key, pair in (("same_county", copy.same_county), ("other_county", copy.other_county)):
-                    for place in pair or ():
-                        if place not in catalogue.places:
-                            self._say(
-                                shown,
-                                entry.line_of("copies", n, key),
-                                "place.unknown",
-                                f"未知的地点“{place}”",
-                                f"unknown place {place!r}",
-                            )
-            for n, clock in enumerate(exchange.clocks):
-                written: list[tuple[str, str | None, Mapping[str, Any]]] = [
-                    ("rules", clock.rules, catalogue.rules),
-                    ("start", clock.start, catalogue.events),
-                    ("stop", clock.stop, catalogue.events),
-                ]
-                for key, named, known in written:
-                    if named is not None and named not in known:
-                        self._say(
-                            shown,
-                            entry.line_of("clocks", n, key),
-                            f"clock.{key}",
-                            f"未知的“{named}”，已定义的有：{'、'.join(known)}",
-                            f"unknown {named!r}; defined are: {', '.join(known)}",
-                        )
-            if exchange.reply and exchange.reply not in catalogue.exchanges:
-                self._say(
-                    shown,
-                    entry.line_of("reply"),
-                    "exchange.unknown",
-                    f"答复“{exchange.reply}”不是已定义的交换",
-                    f"the reply {exchange.reply!r} is no exchange that is defined",
-                )
+            for place, where in _places_of(exchange):
+                if place not in catalogue.places:
+                    self._say(
+                        shown,
+                        entry.line_of(*where),
+                        "place.unknown",
+                        f"未知的地点“{place}”",
+                        f"unknown place {place!r}",
+                    )
+            for rules, where in _rules_of(exchange):
+                if rules not in catalogue.rules:
+                    self._say(
+                        shown,
+                        entry.line_of(*where),
+                        "clock.rules" if where[0] == "clocks" else "rules.unknown",
+                        f"未知的规定“{rules}”，已定义的有：{'、'.join(catalogue.rules)}",
+                        f"unknown rule set {rules!r}; there are {', '.join(catalogue.rules)}",
+                    )
+            for event, where in _events_of(exchange):
+                if event not in catalogue.events:
+                    near = difflib.get_close_matches(event, catalogue.events, n=3) or list(catalogue.events)
+                    self._say(
+                        shown,
+                        entry.line_of(*where),
+                        f"clock.{where[-1]}",
+                        f"未知的事件“{event}”，可用的有：{'、'.join(near)}",
+                        f"unknown event {event!r}; there are {', '.join(near)}",
+                    )
+            for other, where, zh, en in _exchanges_of(exchange):
+                if other not in catalogue.exchanges:
+                    self._say(
+                        shown,
+                        entry.line_of(*where),
+                        "exchange.unknown",
+                        f"{zh}“{other}”不是已定义的交换",
+                        f"the {en} {other!r} is no exchange that is defined",
+                    )
+            if exchange.moves and exchange.moves.on not in ON:
+                mover = catalogue.get(exchange.moves.on)
+                if mover is not None and (mover.moves is None or mover.moves.on not in ON):
+                    self._say(
+                        shown,
+                        entry.line_of("responsibility", "moves", "on"),
+                        "moves.unmoved",
+                        f"“{exchange.moves.on}”本身不移转监管责任",
+                        f"{exchange.moves.on!r} moves no responsibility itself",
+                    )
 
     def paths_are_places(self, catalogue: Catalogue, has_place: Callable[[str, str], bool]) -> None:
         """The canonical paths that the chart names are places of the records: of the exchange's own, or (for places and
@@ -446,10 +588,7 @@ class _Reader:
             named: list[tuple[str, tuple[str | int, ...]]] = [
                 (section, ("carries", n)) for n, section in enumerate(exchange.carries)
             ]
-            named += [(path, ("fills", path)) for path in exchange.fills]
-            if exchange.opens:
-                named += [(exchange.opens.due, ("responsibility", "opens", "due"))] if exchange.opens.due else []
-                named += [(path, ("responsibility", "opens", "only", path)) for path in exchange.opens.only]
+            named += _paths_of(exchange)
             for path, where in named:
                 if not has_place(name, path):
                     self._no_place(shown, entry.line_of(*where), path, f"“{name}”的记录", f"a record of {name}")
@@ -457,7 +596,8 @@ class _Reader:
             for name in words:
                 shown, entry = self._word_lines[section, name]
                 key = "candidates" if section == "roles" else "paths"
-                for n, path in enumerate(entry.get(key, ())):
+                for n, written in enumerate(entry.get(key, ())):
+                    path = written.partition(":")[0]
                     if "." in path and not any(has_place(exchange, path) for exchange in catalogue.exchanges):
                         self._no_place(shown, entry.line_of(key, n), path, "任何记录", "any record")
 
@@ -486,10 +626,22 @@ class _Reader:
                     f"place {name!r} has neither paths nor agency_of",
                 )
 
-    def _roles_are_sound(self, catalogue: Catalogue) -> None:
-        """The kinds that a candidate is limited to (`sender:court,police`) are known."""
+    def _roles_are_sound(self, catalogue: Catalogue, present: Mapping[str, int]) -> None:
+        """The kinds that a candidate is limited to (`sender:court,police`) are known, and so are the roles that another role
+        leads to, none of which leads back to it."""
         for name, role in catalogue.roles.items():
             shown, entry = self._word_lines["roles", name]
+            for word, where in _roles_below(role):
+                if circle := _circle(catalogue, word, (name,)):
+                    self._say(
+                        shown,
+                        entry.line_of(*where),
+                        "role.circle",
+                        f"角色“{name}”绕回到自身：{'→'.join(circle)}",
+                        f"role {name!r} leads back to itself: {' → '.join(circle)}",
+                    )
+                else:
+                    self._role_is_known(word, shown, entry.line_of(*where), catalogue, present)
             for n, candidate in enumerate(role.candidates):
                 for kind in filter(None, candidate.partition(":")[2].split(",")):
                     if kind not in catalogue.kinds:
@@ -504,6 +656,8 @@ class _Reader:
     def _role_is_known(
         self, word: str, shown: str, line: int, catalogue: Catalogue, present: Mapping[str, int]
     ) -> None:
+        if word == HUB:
+            return
         role = catalogue.roles.get(word)
         if role is None:
             kind, at, place = word.partition("@")
@@ -517,7 +671,9 @@ class _Reader:
                 )
                 return
             role = Role(word, kind, place)
-        if role.candidates:
+        if role.kind is None and (role.candidates or role.above or role.first_of or role.members):
+            return  # the roles that it leads to are looked at where it is defined
+        if role.above and role.kind in catalogue.kinds:
             return
         if role.kind is None or role.kind not in catalogue.kinds:
             self._say(
@@ -677,7 +833,8 @@ def _is_place_name(value: str, path: tuple[str | int, ...]) -> bool:
 
 def _exchange(name: str, phase: str, loaded: Mapping[str, Any], source: str) -> Exchange:
     effect = loaded.get("responsibility") or {}
-    opens, moves = effect.get("opens"), effect.get("moves")
+    opens, moves, ends = effect.get("opens"), effect.get("moves"), effect.get("ends")
+    hold, feedback = loaded.get("hold"), loaded.get("feedback")
     return Exchange(
         id=name,
         zh=loaded["zh"],
@@ -686,31 +843,202 @@ def _exchange(name: str, phase: str, loaded: Mapping[str, Any], source: str) -> 
         senders=tuple(loaded["senders"]),
         to=tuple(loaded["to"]),
         copies=tuple(
-            Copy(c["role"], _pair(c.get("same_county")), _pair(c.get("other_county"))) for c in loaded["copies"]
+            Copy(
+                c["role"],
+                _pair(c.get("same_county")),
+                _pair(c.get("other_county")),
+                tuple(c["rules"]),
+                _restriction(c["restricted"]),
+            )
+            for c in loaded["copies"]
         ),
         documents=tuple(loaded["documents"]),
         reply=loaded.get("reply"),
         carries=tuple(loaded["carries"]),
         fills=loaded["fills"],
-        clocks=tuple(ClockRule(**clock) for clock in loaded["clocks"]),
-        opens=Opens(
-            opens["holder"],
-            opens.get("to"),
-            opens.get("due"),
-            {path: tuple(values) for path, values in (opens.get("restricted") or {}).items()},
-        )
+        clocks=tuple(
+            ClockRule(**{**clock, "when": _condition(clock["when"]) if "when" in clock else None})
+            for clock in loaded["clocks"]
+        ),
+        opens=Opens(opens["holder"], opens.get("to"), opens.get("due"), _restriction(opens["restricted"]))
         if opens
         else None,
-        moves=Moves(moves["on"], tuple(moves["expected"]), moves["to"], moves["strength"]) if moves else None,
+        moves=Moves(
+            moves["on"],
+            tuple(moves["expected"]),
+            moves["to"],
+            moves["strength"],
+            moves["event"]["zh"],
+            moves["event"]["en"],
+        )
+        if moves
+        else None,
+        ends=Ends(
+            ends["on"],
+            tuple(ends["expected"]),
+            ends["strength"],
+            ends["event"]["zh"],
+            ends["event"]["en"],
+            _restriction(ends["restricted"]),
+            tuple(ends["taken_over"]),
+        )
+        if ends
+        else None,
         basis=loaded["basis"]["text"],
         checked=loaded["basis"]["checked"],
         note=loaded.get("note"),
         source=source,
+        rules=tuple(loaded["rules"]),
+        when=tuple(_condition(condition) for condition in loaded["when"]),
+        warn=tuple(_condition(condition) for condition in loaded["warn"]),
+        levels=tuple(
+            Level(one["zh"], one["en"], one["decides"], one["over"], tuple(one["to"]), tuple(one["copies"]))
+            for one in loaded["levels"]
+        ),
+        hold=Hold(hold["zh"], hold["en"], tuple(hold["pending"])) if hold else None,
+        outcomes=tuple(Outcome(word, said["zh"], said["en"]) for word, said in loaded["outcomes"].items()),
+        feedback=(feedback["zh"], feedback["en"]) if feedback else None,
+        counterpart=loaded.get("counterpart"),
+        escalates=loaded.get("escalates"),
+        channel=loaded["channel"],
+        emergency=loaded.get("emergency"),
+        about=loaded["about"],
     )
+
+
+def _condition(loaded: Mapping[str, Any]) -> Condition:
+    return Condition(
+        loaded["zh"],
+        loaded["en"],
+        loaded.get("at"),
+        tuple(loaded.get("among", ())),
+        _pair(loaded.get("same_county")),
+        _pair(loaded.get("other_county")),
+        tuple(loaded.get("sender_level", ())),
+        loaded.get("otherwise", "warn"),
+    )
+
+
+def _restriction(loaded: Mapping[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {path: tuple(values) for path, values in loaded.items()}
 
 
 def _pair(found: list[str] | None) -> tuple[str, str] | None:
     return (found[0], found[1]) if found else None
+
+
+# ------------------------------------------------------------------ the words of the chart, each with where it stands
+Where = tuple[str | int, ...]
+Named = Iterator[tuple[str, Where]]
+
+
+def _roles_below(role: Role) -> Named:
+    """The roles that another one leads to."""
+    yield from ((word, ("members", n)) for n, word in enumerate(role.members))
+    yield from ((word, ("first_of", n)) for n, word in enumerate(role.first_of))
+    if role.above:
+        yield role.above, ("above",)
+
+
+def _circle(catalogue: Catalogue, word: str, way: tuple[str, ...]) -> tuple[str, ...]:
+    """The way from a role back to itself, or nothing."""
+    if word in way:
+        return (*way, word)
+    role = catalogue.roles.get(word)
+    ways = (_circle(catalogue, below, (*way, word)) for below, _ in _roles_below(role)) if role else iter(())
+    return next((way for way in ways if way), ())
+
+
+def _kinds_of(exchange: Exchange) -> Named:
+    yield from ((kind, ("from", n)) for n, kind in enumerate(exchange.senders))
+    if exchange.ends:
+        yield from (
+            (kind, ("responsibility", "ends", "taken_over", n)) for n, kind in enumerate(exchange.ends.taken_over)
+        )
+
+
+def _roles_of(exchange: Exchange) -> Named:
+    yield from ((role, ("to", n)) for n, role in enumerate(exchange.to))
+    yield from ((copy.role, ("copies", n, "role")) for n, copy in enumerate(exchange.copies))
+    for n, level in enumerate(exchange.levels):
+        yield level.decides, ("levels", n, "decides")
+        yield from ((role, ("levels", n, "to", m)) for m, role in enumerate(level.to))
+        yield from ((role, ("levels", n, "copies", m)) for m, role in enumerate(level.copies))
+    if exchange.escalates:
+        yield exchange.escalates, ("escalates",)
+    if exchange.opens:
+        yield exchange.opens.holder, ("responsibility", "opens", "holder")
+        if exchange.opens.to:
+            yield exchange.opens.to, ("responsibility", "opens", "to")
+    for key, effect in (("moves", exchange.moves), ("ends", exchange.ends)):
+        for n, role in enumerate(effect.expected if effect else ()):
+            yield role, ("responsibility", key, "expected", n)
+    if exchange.moves:
+        yield exchange.moves.to, ("responsibility", "moves", "to")
+
+
+def _places_of(exchange: Exchange) -> Named:
+    conditional: tuple[tuple[str, Sequence[Copy | Condition]], ...] = (
+        ("copies", exchange.copies),
+        ("when", exchange.when),
+        ("warn", exchange.warn),
+    )
+    for key, entries in conditional:
+        for n, one in enumerate(entries):
+            for word, pair in (("same_county", one.same_county), ("other_county", one.other_county)):
+                yield from ((place, (key, n, word, m)) for m, place in enumerate(pair or ()))
+
+
+def _rules_of(exchange: Exchange) -> Named:
+    yield from ((rules, ("rules", n)) for n, rules in enumerate(exchange.rules))
+    for n, copy in enumerate(exchange.copies):
+        yield from ((rules, ("copies", n, "rules", m)) for m, rules in enumerate(copy.rules))
+    yield from ((clock.rules, ("clocks", n, "rules")) for n, clock in enumerate(exchange.clocks) if clock.rules)
+
+
+def _events_of(exchange: Exchange) -> Named:
+    for n, clock in enumerate(exchange.clocks):
+        for key, event in (("start", clock.start), ("stop", clock.stop)):
+            if event:
+                yield event, ("clocks", n, key)
+
+
+def _exchanges_of(exchange: Exchange) -> Iterator[tuple[str, Where, str, str]]:
+    if exchange.reply:
+        yield exchange.reply, ("reply",), "答复", "reply"
+    if exchange.counterpart:
+        yield exchange.counterpart, ("counterpart",), "对应事项", "counterpart"
+    for n, pending in enumerate(exchange.hold.pending if exchange.hold else ()):
+        yield pending, ("hold", "pending", n), "暂缓所等的", "exchange that is waited for,"
+    if exchange.moves and exchange.moves.on not in ON:
+        yield (
+            exchange.moves.on,
+            ("responsibility", "moves", "on"),
+            "移转监管责任的",
+            "exchange that moves responsibility,",
+        )
+
+
+def _paths_of(exchange: Exchange) -> Named:
+    """Canonical places that an exchange names, beside the sections that it carries over."""
+    for path, source in exchange.fills.items():
+        yield path, ("fills", path)
+        if source != TODAY:
+            yield source, ("fills", path)
+    for key, conditions in (("when", exchange.when), ("warn", exchange.warn)):
+        yield from ((one.at, (key, n, "at")) for n, one in enumerate(conditions) if one.at)
+    for n, clock in enumerate(exchange.clocks):
+        if clock.when and clock.when.at:
+            yield clock.when.at, ("clocks", n, "when", "at")
+    for n, copy in enumerate(exchange.copies):
+        yield from ((path, ("copies", n, "only", path)) for path in copy.only)
+    for n, level in enumerate(exchange.levels):
+        yield from ((path, ("levels", n, "over", path)) for path in level.over)
+    if exchange.opens:
+        yield from [(exchange.opens.due, ("responsibility", "opens", "due"))] if exchange.opens.due else []
+        yield from ((path, ("responsibility", "opens", "only", path)) for path in exchange.opens.only)
+    if exchange.ends:
+        yield from ((path, ("responsibility", "ends", "only", path)) for path in exchange.ends.only)
 
 
 def _agency(loaded: Mapping[str, Any], source: str) -> Agency:

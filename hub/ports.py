@@ -27,6 +27,7 @@ from hub.domain.stored import (
     StoredDocument,
     StoredReceipt,
     StoredRendition,
+    StoredStanding,
     StoredSubmission,
     StoredTransfer,
     Strange,
@@ -526,15 +527,15 @@ class Unit(Protocol):
         signature: str | None,
     ) -> str: ...
 
-    def standing(self, person: str) -> Any | None:
-        """The last line of the ledger for a person: holder, since, case_id, number."""
+    def standing(self, person: str) -> StoredStanding | None:
+        """The last line of the ledger for a person."""
 
     def add_standing(
         self,
         person: str,
         *,
         number: int,
-        holder: str,
+        holder: str | None,
         case: str | None,
         exchange: str,
         transfer: str,

@@ -15,6 +15,7 @@ STATUS: dict[str, tuple[str, str]] = {
     "answered": ("已回执", "answered"),
     "refused": ("已拒收", "refused"),
     "withdrawn": ("已撤回", "withdrawn"),
+    "kept": ("系统留存", "kept by the hub"),
     "waiting": ("排队", "waiting its turn"),
     "ready": ("待发送", "ready"),
     "released": ("待发送", "released"),
@@ -113,6 +114,19 @@ _TELLERS: dict[str, Teller] = {
         f"{f.get('label') or '—'}：待人工处理——{_faults(f, lang)}",
         f"{f.get('label') or '—'} needs a person: {_faults(f, lang)}",
     ),
+    "transfer.warned": lambda hub, f, a, lang: (f"请注意：{f['zh']}", f"Note: {f['en']}"),
+    "transfer.held": lambda hub, f, a, lang: (
+        f"暂缓：{f['zh']}（未办结的有{len(f['pending'])}件）",
+        f"On hold: {f['en']} ({len(f['pending'])} not answered yet)",
+    ),
+    "transfer.kept": lambda hub, f, a, lang: (
+        "由系统留存，不再送往其他单位",
+        "kept by the hub; it is handed on to nobody",
+    ),
+    "transfer.replied": lambda hub, f, a, lang: (
+        f"{a}已答复：{_exchange(hub, f, lang)}",
+        f"{a} has answered: {_exchange(hub, f, lang)}",
+    ),
     "transfer.unparked": lambda hub, f, a, lang: (
         "重新确定接收单位，继续送达",
         "recipients were found again; it goes on",
@@ -167,6 +181,10 @@ _TELLERS: dict[str, Teller] = {
         f"监管责任：{a}" + (f"（此前为{hub.agency_name(f.get('before'), lang)}）" if f.get("before") else ""),
         f"{a} answers for the person"
         + (f" (before: {hub.agency_name(f.get('before'), lang)})" if f.get("before") else ""),
+    ),
+    "responsibility.ended": lambda hub, f, a, lang: (
+        f"监管责任终止：{a}不再负责（{_exchange(hub, f, lang)}）",
+        f"responsibility has ended: {a} answers no more ({_exchange(hub, f, lang)})",
     ),
     "responsibility.dispute": lambda hub, f, a, lang: (
         f"监管责任有疑问：{f['zh']}",

@@ -47,13 +47,18 @@ class BadContract(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with JSON's types: days stay text, keys are strings."""
+    """YAML with JSON's types: days stay text, `on` and `no` are words, keys are strings."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [
+        (tag, regexp)
+        for tag, regexp in resolvers
+        if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
 class _Bundler:
@@ -140,7 +145,9 @@ class _Bundler:
                 added[f"{name}Request"] = {"$ref": f"{os.path.relpath(envelopes, self._root.parent)}#/{exchange}"}
             for component in added:
                 if component in schemas:
-                    raise BadContract(f"{path}: {component} stands twice among the components; give the record an {NAME}")
+                    raise BadContract(
+                        f"{path}: {component} stands twice among the components; give the record an {NAME}"
+                    )
             schemas.update(added)
         self._file(envelopes)[self._records["choice"]] |= {
             "oneOf": [{"$ref": reference} for reference in requests.values()],

@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
-TRANSFER_STATUS = ("accepted", "parked", "delivering", "delivered", "answered", "refused", "withdrawn")
+TRANSFER_STATUS = ("accepted", "parked", "delivering", "delivered", "answered", "refused", "withdrawn", "kept")
 DELIVERY_STATUS = (
     "waiting",
     "ready",
@@ -331,7 +331,7 @@ class Dispute(Resource):
 
 
 class ResponsibilityStep(Resource):
-    holder = _text()
+    holder = _maybe()
     since = Time(required=True)
     cause = fields.Nested(Cause, required=True)
 
@@ -377,16 +377,128 @@ class Agencies(Resource):
     items = _many(Agency)
 
 
+def _words() -> fields.List[Any]:
+    return fields.List(fields.String(), required=True)
+
+
+class Said(Resource):
+    zh = _text()
+    en = _text()
+
+
+class Outcome(Said):
+    id = _text()
+
+
+class Condition(Said):
+    at = _maybe()
+    among = _words()
+    same_county = _words()
+    other_county = _words()
+    sender_level = _words()
+
+
+class Precondition(Condition):
+    otherwise = _one_of("refuse", "warn")
+
+
+class Restriction(Resource):
+    at = _text()
+    among = _words()
+
+
+class Weight(Resource):
+    at = _text()
+    more_than = fields.Integer(required=True)
+
+
+class CopyRule(Resource):
+    role = _text()
+    same_county = _words()
+    other_county = _words()
+    rules = _words()
+    restricted_to = _many(Restriction)
+
+
+class Level(Said):
+    over = _many(Weight)
+    decides = _text()
+    to = _words()
+    copies = _words()
+
+
+class Hold(Said):
+    pending = _words()
+
+
+class ClockRule(Resource):
+    within = fields.Integer(required=True, allow_none=True)
+    every = fields.Integer(required=True, allow_none=True)
+    unit = _one_of("day", "workday", "hour", "month")
+    start = _maybe()
+    stop = _maybe()
+    rules = _maybe()
+    when = fields.Nested(Condition, required=True, allow_none=True)
+    checked = _maybe()
+    note = _maybe()
+
+
+class Opens(Resource):
+    holder = _text()
+    to = _maybe()
+    due = _maybe()
+    restricted_to = _many(Restriction)
+
+
+class Moves(Resource):
+    on = _text()
+    event = fields.Nested(Said, required=True)
+    expected = _words()
+    to = _text()
+    strength = _one_of(*STRENGTHS)
+
+
+class Ends(Resource):
+    on = _one_of("recorded", "receipt")
+    event = fields.Nested(Said, required=True)
+    expected = _words()
+    strength = _one_of(*STRENGTHS)
+    restricted_to = _many(Restriction)
+    taken_over = _words()
+
+
+class Effect(Resource):
+    opens = fields.Nested(Opens, required=True, allow_none=True)
+    moves = fields.Nested(Moves, required=True, allow_none=True)
+    ends = fields.Nested(Ends, required=True, allow_none=True)
+
+
 class Exchange(Resource):
     id = _text()
     zh = _text()
     en = _text()
     phase = _text()
+    about = _one_of("person", "none")
+    channel = _one_of("ordinary", "emergency")
+    emergency = _maybe()
     from_ = fields.List(fields.String(), required=True, data_key="from", attribute="from")
-    to = fields.List(fields.String(), required=True)
-    copies = fields.List(fields.String(), required=True)
-    documents = fields.List(fields.String(), required=True)
+    to = _words()
+    copies = _words()
+    copying = _many(CopyRule)
+    documents = _words()
     reply = _maybe()
+    answers = _words()
+    outcomes = _many(Outcome)
+    feedback = fields.Nested(Said, required=True, allow_none=True)
+    counterpart = _maybe()
+    escalates = _maybe()
+    rules = _words()
+    when = _many(Precondition)
+    warn = _many(Condition)
+    levels = _many(Level)
+    hold = fields.Nested(Hold, required=True, allow_none=True)
+    clocks = _many(ClockRule)
+    responsibility = fields.Nested(Effect, required=True)
     basis = _text()
     checked = _text()
     note = _maybe()

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.domain.counts import Counts
-from hub.domain.exchanges import Catalogue, ClockRule, Exchange
+from hub.domain.exchanges import HUB, Catalogue, ClockRule, Exchange
 from hub.domain.faults import Fault, Refused
 
 #: The lane of whoever it happens to be, where the chart names no kind of agency.
 ANY = "*"
-ANY_NAMES = ("各有关单位", "any agency")
+#: Lanes that are no kind of agency.
+OTHER_NAMES = {ANY: ("各有关单位", "any agency"), HUB: ("本系统", "the hub")}
 
 
 class NotInChart(Refused):
@@ -60,7 +61,7 @@ class Plan:
             yield from edges
 
     def lane_name(self, kind: str, language: str) -> str:
-        return _pick(self.catalogue.kinds.get(kind, ANY_NAMES if kind == ANY else (kind, kind)), language)
+        return _pick(self.catalogue.kinds.get(kind, OTHER_NAMES.get(kind, (kind, kind))), language)
 
     def phase_name(self, phase: str, language: str) -> str:
         return _pick(self.catalogue.phases.get(phase, (phase, phase)), language)
@@ -98,13 +99,16 @@ class Plan:
 
 def clock_as_dict(clock: ClockRule) -> dict[str, Any]:
     written = {name: getattr(clock, name) for name in ClockRule.__slots__}
+    written["when"] = {"zh": clock.when.zh, "en": clock.when.en} if clock.when else None
     return {name: value for name, value in written.items() if value not in (None, {}, ())}
 
 
 def effect(exchange: Exchange) -> str | None:
-    """What an exchange does to who answers for the person: `moves`, `begins`, or nothing."""
+    """What an exchange does to who answers for the person: `moves`, `ends`, `begins`, or nothing."""
     if exchange.moves:
         return "moves"
+    if exchange.ends:
+        return "ends"
     return "begins" if exchange.opens else None
 
 
@@ -216,20 +220,24 @@ def kinds_of(catalogue: Catalogue, exchange: Exchange, name: str) -> tuple[str, 
     answers, by whoever sends that.
     """
     role = catalogue.roles.get(name)
-    if role is None or role.kind:
-        return ((role.kind or "") if role else name.partition("@")[0],)
+    if role is None:
+        return (name.partition("@")[0],)
     found: list[str] = []
+    for below in (*role.members, *role.first_of):
+        found += kinds_of(catalogue, exchange, below)
     for written in role.candidates:
         candidate, _, kinds = written.partition(":")
         if kinds:
             found += kinds.split(",")
         elif candidate == "sender":
             found += exchange.senders
-        elif candidate == "origin":
+        elif candidate in ("origin", "answered"):
             found += (
                 kind
                 for answered in catalogue.exchanges.values()
                 if answered.reply == exchange.id
                 for kind in answered.senders
             )
+    if role.kind:
+        found.append(role.kind)
     return tuple(dict.fromkeys(found))

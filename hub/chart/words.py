@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hub.chart.edges import Edge, Plan
+from hub.chart.edges import Edge, Plan, effect
 from hub.domain.counts import RECENT_DAYS, Counts
 from hub.domain.exchanges import Catalogue, ClockRule, Exchange
 
@@ -28,6 +28,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "unchecked": ("未核对", "unchecked"),
     "begins": ("责任起算", "responsibility begins"),
     "moves": ("责任移转", "responsibility moves"),
+    "ends": ("责任终止", "responsibility ends"),
 }
 _UNITS: Mapping[str, tuple[str, str, str]] = {
     "day": ("{}日", "{} day", "{} days"),
@@ -74,9 +75,11 @@ def foundation(exchange: Exchange) -> str:
 
 
 def term(clock: ClockRule, language: str) -> str:
-    """`10日`, `5 working days`."""
-    unit = _UNITS[clock.unit]
-    return unit[0 if not language.startswith("en") else 1 if clock.within == 1 else 2].format(clock.within)
+    """`10日`, `5 working days`; `every 3 months` for what comes again."""
+    en = language.startswith("en")
+    number = clock.within or clock.every
+    told = _UNITS[clock.unit][0 if not en else 1 if number == 1 else 2].format(number)
+    return told if clock.every is None else f"every {told}" if en else f"每{told}"
 
 
 def pills(catalogue: Catalogue, edge: Edge, language: str) -> list[tuple[str, str]]:
@@ -91,10 +94,8 @@ def pills(catalogue: Catalogue, edge: Edge, language: str) -> list[tuple[str, st
         class_ = "term unchecked" if clock.checked == "no" else "term"
         if (words, class_) not in found:
             found.append((words, class_))
-    if edge.exchange.moves:
-        found.append((say("moves", language), "moves"))
-    elif edge.exchange.opens:
-        found.append((say("begins", language), "begins"))
+    for does in filter(None, [effect(edge.exchange)]):
+        found.append((say(does, language), does))
     return found
 
 
@@ -118,8 +119,7 @@ def spoken(plan: Plan, edge: Edge, counts: Counts | None, language: str) -> tupl
         reply = plan.catalogue.exchanges[exchange.reply].label(language)
         told.append(f"answered by: {reply}" if en else f"应以“{reply}”答复")
     told += [_sentence(plan.catalogue, clock, language) for clock in exchange.clocks]
-    if exchange.moves or exchange.opens:
-        told.append(say("moves" if exchange.moves else "begins", language))
+    told += [say(does, language) for does in filter(None, [effect(exchange)])]
     if exchange.documents:
         told.append(f"documents: {join.join(exchange.documents)}" if en else f"文书：{join.join(exchange.documents)}")
     if exchange.basis:
@@ -135,9 +135,9 @@ def spoken(plan: Plan, edge: Edge, counts: Counts | None, language: str) -> tupl
 def _sentence(catalogue: Catalogue, clock: ClockRule, language: str) -> str:
     en = language.startswith("en")
 
-    def event(word: str) -> str:
-        found = catalogue.events.get(word)
-        return (found.en if en else found.zh) if found else word
+    def event(word: str | None) -> str:
+        found = catalogue.events.get(word or "")
+        return (found.en if en else found.zh) if found else word or ""
 
     rules = catalogue.rules.get(clock.rules or "")
     under = (f" ({rules.en})" if en else f"（{rules.zh}）") if rules else ""
@@ -146,6 +146,10 @@ def _sentence(catalogue: Catalogue, clock: ClockRule, language: str) -> str:
         if clock.checked == "no"
         else ""
     )
+    if clock.when:
+        under += f" ({clock.when.en})" if en else f"（{clock.when.zh}）"
+    if clock.every is not None:
+        return f"{term(clock, language)}{under}{doubt}"
     if en:
         return f"within {term(clock, language)} from “{event(clock.start)}” to “{event(clock.stop)}”{under}{doubt}"
     return f"自{event(clock.start)}起{term(clock, language)}内{event(clock.stop)}{under}{doubt}"

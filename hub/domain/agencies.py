@@ -13,6 +13,18 @@ AGENCY_ID = re.compile(r"^(?P<kind>[a-z][a-z-]*)\.(?P<place>\d{6}|\d{9}|\d{12})(
 LEVEL_DIGITS = {"province": 2, "city": 4, "county": 6, "township": 9, "village": 12}
 
 
+def level_of(place: str) -> str:
+    """The level of a place code: `370000` is a province, `370800` a city, `370826` a county, nine digits a township."""
+    if len(place) > LEVEL_DIGITS["county"]:
+        return "township" if len(place) == LEVEL_DIGITS["township"] else "village"
+    return "province" if place.endswith("0000") else "city" if place.endswith("00") else "county"
+
+
+def widened(place: str, level: str | None) -> str:
+    """The code of the wider place of a level in which a place lies: `370826108` at the level of the city is `370800`."""
+    return place[: LEVEL_DIGITS[level]].ljust(LEVEL_DIGITS["county"], "0") if level else place
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """One way to an agency. The first whose dialect can carry an exchange is taken.

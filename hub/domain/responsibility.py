@@ -1,4 +1,4 @@
-"""Who answers for a person: one agency at every moment, moved only by what the chart names (社区矫正法20–21).
+"""Who answers for a person: one agency at every moment, moved and ended only by what the chart names (社区矫正法20–21, 44–45).
 
 Pure decisions: given who holds the person now and what happened, what the ledger must say next. What does not fit the
 expected holder moves nothing and becomes a dispute for a person to settle.
@@ -17,6 +17,7 @@ STRENGTHS = ("recorded", "attested", "signed")
 class Verdict(StrEnum):
     OPEN = "open"  # nobody answered; from now on `to` does
     MOVE = "move"  # from the holder to `to`
+    END = "end"  # the holder answers no more, and nobody else does
     NOTHING = "nothing"  # already so
     DISPUTE = "dispute"  # does not fit; moves nothing
 
@@ -31,15 +32,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who answers now, and because of which case."""
+    """Who answers now, and because of which case. `holder` is None after the end."""
 
-    holder: str
+    holder: str | None
     case: str | None
 
 
 def open_with(standing: Standing | None, holder: str, case: str | None) -> Decision:
-    """Somebody tells the hub of a person to be taken over: from now on `holder` answers, if nobody did."""
-    if standing is None:
+    """Somebody tells the hub of a person to be taken over: from now on `holder` answers, if nobody did.
+
+    What has ended stays ended for its case; another case opens it anew.
+    """
+    if standing is None or (standing.holder is None and standing.case != case):
         return Decision(Verdict.OPEN, holder)
     if standing.holder == holder or standing.case == case:
         return Decision(Verdict.NOTHING)
@@ -89,13 +93,65 @@ def move_to(
             f"the receipt is too weak ({strength}, {needed} is needed); responsibility has not moved",
         )
     if standing is None or standing.holder not in expected:
-        now = standing.holder if standing else "无人"
-        wanted = "、".join(expected) or "原决定机关"
+        return _not_expected(standing, expected, "监管责任未移转", "responsibility has not moved")
+    return Decision(Verdict.MOVE, to)
+
+
+def end_with(
+    standing: Standing | None,
+    expected: Sequence[str],
+    actor: str,
+    strength: str,
+    needed: str,
+    *,
+    ground: bool,
+    taken_over: bool,
+    held_by: tuple[str, str] | None = None,
+) -> Decision:
+    """Something happened after which nobody need answer for the person.
+
+    `expected` are the agencies of whom one must hold the person, and `actor`, who recorded it, must be one of them too.
+    `ground` is whether it happened on a ground that ends responsibility; on another, `taken_over` says whether an agency that
+    takes custody holds the person already. `held_by`: what must be decided first, in both languages.
+    """
+    if standing is not None and standing.holder is None:
+        return Decision(Verdict.NOTHING)
+    if standing is not None and taken_over and not ground:
+        return Decision(Verdict.NOTHING)
+    not_ended = ("监管责任未终止", "responsibility has not ended")
+    if standing is None or standing.holder not in expected:
+        return _not_expected(standing, expected, *not_ended)
+    if actor not in expected:
         return Decision(
             Verdict.DISPUTE,
             None,
-            f"此前应由{wanted}负责，实际为{now}，监管责任未移转，需人工核实",
-            f"{', '.join(expected) or 'the decision organ'} should have answered before, but "
-            f"{standing.holder if standing else 'nobody'} did; responsibility has not moved",
+            f"应由{'、'.join(expected)}登记，实际由{actor}登记，{not_ended[0]}",
+            f"{', '.join(expected)} should have recorded this, {actor} did; {not_ended[1]}",
         )
-    return Decision(Verdict.MOVE, to)
+    if not ground:
+        return Decision(
+            Verdict.DISPUTE,
+            None,
+            f"尚无监狱或看守所接收该人员，{not_ended[0]}，仍由{standing.holder}负责",
+            f"no prison or detention house has taken the person over yet; {not_ended[1]}, {standing.holder} still answers",
+        )
+    if held_by is not None:
+        return Decision(Verdict.DISPUTE, None, f"{held_by[0]}，{not_ended[0]}", f"{held_by[1]}; {not_ended[1]}")
+    if STRENGTHS.index(strength) < STRENGTHS.index(needed):
+        return Decision(
+            Verdict.DISPUTE,
+            None,
+            f"回执效力不足（需要{needed}，实际{strength}），{not_ended[0]}",
+            f"the receipt is too weak ({strength}, {needed} is needed); {not_ended[1]}",
+        )
+    return Decision(Verdict.END)
+
+
+def _not_expected(standing: Standing | None, expected: Sequence[str], zh: str, en: str) -> Decision:
+    holder = standing.holder if standing else None
+    return Decision(
+        Verdict.DISPUTE,
+        None,
+        f"此前应由{'、'.join(expected) or '原决定机关'}负责，实际为{holder or '无人'}，{zh}，需人工核实",
+        f"{', '.join(expected) or 'the decision organ'} should have answered before, but {holder or 'nobody'} did; {en}",
+    )

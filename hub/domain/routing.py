@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from hub.domain.agencies import Agencies, Agency
-from hub.domain.exchanges import Catalogue, Exchange, Role, pointer_of, value_at
+from hub.domain.agencies import Agencies, Agency, level_of, widened
+from hub.domain.exchanges import HUB, Catalogue, Condition, Exchange, Level, Role, holds_one_of, pointer_of, value_at
 from hub.domain.faults import Fault
 
 SAME_COUNTY_DIGITS = 6
@@ -29,25 +30,47 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the chart says of a transfer beside its record's form: `faults` refuse it, `warnings` (Chinese, English) are shown."""
+
+    faults: tuple[Fault, ...]
+    warnings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Resolver:
-    """Resolves the chart's words for one record."""
+    """Resolves the chart's words for one record. `day` is the business day that chooses the rule set."""
 
     catalogue: Catalogue
     agencies: Agencies
     record: Mapping[str, Any]
     sender: str
+    #: who sent the first of the transfers that this one answers or continues, and who the one that it names
     origin: str | None = None
+    answered: str | None = None
+    day: date | None = None
 
     def role(self, name: str) -> tuple[Agency | None, Fault | None]:
         """The agency that fills a role, or the fault that says why none does."""
         role = self._parse(name)
+        if role.above:
+            return self._above(role)
+        fault: Fault | None = None
         if role.candidates:
-            return self._candidate(role)
-        assert role.kind
-        assert role.place
-        code, pointer, fault = self.place(role.place)
-        if code is None:
+            agency, fault = self._candidate(role)
+            if agency or not (role.first_of or role.kind) or (fault and fault.rule == "agency.unknown"):
+                return agency, fault
+        for other in role.first_of:
+            agency, missing = self.role(other)
+            if agency:
+                return agency, None
+            fault = fault or missing
+        if not role.kind:
             return None, fault
+        assert role.place
+        code, pointer, missing = self.place(role.place)
+        if code is None:
+            return None, missing
         found = self.agencies.seated(role.kind, code)
         if len(found) == 1:
             return found[0], None
@@ -61,11 +84,11 @@ class Resolver:
         for path in source.paths:
             code = value_at(self.record, path)
             if isinstance(code, str) and code:
-                return code, pointer_of(path), None
+                return widened(code, source.level), pointer_of(path), None
         if source.agency_of:
             agency, fault = self.role(source.agency_of)
             if agency:
-                return agency.place, "", None
+                return widened(agency.place, source.level), "", None
             return None, "", fault
         pointer = pointer_of(source.paths[0])
         return (
@@ -80,25 +103,100 @@ class Resolver:
         )
 
     def route(self, exchange: Exchange) -> Routing:
+        level = self.level(exchange)
         to: list[str] = []
         faults: list[Fault] = []
-        for name in exchange.to:
+        gaps: list[Fault] = []
+        for word in level.to if level and level.to else exchange.to:
+            if word == HUB:
+                continue
+            members = tuple(self.catalogue.members(word))
+            reached, missing = self._reached(members)
+            if len(members) == 1:
+                faults += missing
+            else:  # several together: whoever can be found is told, and it is shown who cannot be
+                reached = [agency for agency in reached if agency != self.sender]
+                gaps += missing
+                faults += missing[:1] if not reached else []
+            to += reached
+        copies: list[str] = []
+        for copy in exchange.copies:
+            if (
+                self._applies(copy.same_county, copy.other_county)
+                and (not copy.rules or self._in_force(copy.rules))
+                and holds_one_of(self.record, copy.only)
+            ):
+                copies += self._copied((copy.role,), to, gaps)
+        copies += self._copied(level.copies if level else (), to, gaps)
+        return Routing(tuple(dict.fromkeys(to)), tuple(dict.fromkeys(copies)), tuple(faults), tuple(gaps))
+
+    def _copied(self, words: tuple[str, ...], to: list[str], gaps: list[Fault]) -> list[str]:
+        reached, missing = self._reached(tuple(member for word in words for member in self.catalogue.members(word)))
+        gaps += missing
+        return [agency for agency in reached if agency not in to and agency != self.sender]
+
+    def _reached(self, roles: tuple[str, ...]) -> tuple[list[str], list[Fault]]:
+        reached: list[str] = []
+        missing: list[Fault] = []
+        for name in roles:
             agency, fault = self.role(name)
             if agency:
-                to.append(agency.id)
+                reached.append(agency.id)
             elif fault:
-                faults.append(fault)
-        copies: list[str] = []
-        gaps: list[Fault] = []
-        for copy in exchange.copies:
-            if not self._applies(copy.same_county, copy.other_county):
+                missing.append(fault)
+        return reached, missing
+
+    # ------------------------------------------------------------ what the chart says of the transfer
+    def level(self, exchange: Exchange) -> Level | None:
+        """The level at which an application is decided: the last that its record reaches."""
+        return next((level for level in reversed(exchange.levels) if self._reaches(level)), None)
+
+    def _reaches(self, level: Level) -> bool:
+        return not level.over or any(
+            isinstance(value := value_at(self.record, path), int) and value > limit
+            for path, limit in level.over.items()
+        )
+
+    def judge(self, exchange: Exchange) -> Judged:
+        """Whether the exchange is for this case, and what must be pointed out."""
+        faults: list[Fault] = []
+        warnings: list[tuple[str, str]] = []
+        for condition in exchange.when:
+            if self.holds(condition) is not False:
                 continue
-            agency, fault = self.role(copy.role)
-            if agency and agency.id not in to and agency.id != self.sender:
-                copies.append(agency.id)
-            elif fault:
-                gaps.append(fault)
-        return Routing(tuple(dict.fromkeys(to)), tuple(dict.fromkeys(copies)), tuple(faults), tuple(gaps))
+            if condition.otherwise == "refuse":
+                pointer = pointer_of(condition.at) if condition.at else ""
+                value = value_at(self.record, condition.at) if condition.at else None
+                faults.append(Fault("exchange.not-for-this", pointer, condition.zh, condition.en, value=value))
+            else:
+                warnings.append((condition.zh, condition.en))
+        warnings += [(warning.zh, warning.en) for warning in exchange.warn if self.holds(warning)]
+        if exchange.rules and self.day and not self._in_force(exchange.rules):
+            named = [self.catalogue.rules[name] for name in exchange.rules]
+            warnings.append(
+                (
+                    f"“{exchange.zh}”只见于{'、'.join(rules.zh for rules in named)}，现行规定中没有依据",
+                    f"{exchange.en}: only {', '.join(rules.en for rules in named)} provided for it; the rules in force do not",
+                )
+            )
+        return Judged(tuple(faults), tuple(warnings))
+
+    def holds(self, condition: Condition) -> bool | None:
+        """Whether a condition holds; None where the record does not say."""
+        if condition.at is not None:
+            value = value_at(self.record, condition.at)
+            return None if value is None else value in condition.among
+        if condition.sender_level:
+            agency = self.agencies.get(self.sender)
+            return level_of(agency.place) in condition.sender_level if agency else None
+        pair = condition.same_county or condition.other_county
+        if pair is None:
+            return None
+        codes = [self.place(name)[0] for name in pair]
+        return None if None in codes else self._one_county(pair) == bool(condition.same_county)
+
+    def _in_force(self, rules: tuple[str, ...]) -> bool:
+        return self.day is not None and any(self.catalogue.rules[name].in_force(self.day) for name in rules)
 
     def _applies(self, same: tuple[str, str] | None, other: tuple[str, str] | None) -> bool:
         if same is not None:
@@ -108,6 +206,23 @@ class Resolver:
     def _one_county(self, names: tuple[str, str]) -> bool:
         codes = [self.place(name)[0] for name in names]
         return None not in codes and codes[0][:SAME_COUNTY_DIGITS] == codes[1][:SAME_COUNTY_DIGITS]  # type: ignore[index]
+
+    def _above(self, role: Role) -> tuple[Agency | None, Fault | None]:
+        """The parent, in its line, of the agency that another role means."""
+        assert role.above
+        below, fault = self.role(role.above)
+        if below is None:
+            return None, fault
+        above = self.agencies.get(below.parent)
+        if above and role.kind in (None, above.kind):
+            return above, None
+        return None, Fault(
+            "agency.no-parent",
+            "",
+            f"{below.name}没有登记上级单位，无法确定“{role.name}”",
+            f"no parent is registered for {below.id}, so nobody is its {role.name!r}",
+            value=below.id,
+        )
 
     def _parse(self, name: str) -> Role:
         if name in self.catalogue.roles:
@@ -124,6 +239,8 @@ class Resolver:
                 value: Any = self.sender
             elif candidate == "origin":
                 value = self.origin
+            elif candidate == "answered":
+                value = self.answered
             else:
                 value = value_at(self.record, candidate)
             if kinds and isinstance(value, str) and value.partition(".")[0] not in kinds.split(","):
@@ -141,12 +258,13 @@ class Resolver:
                 f"no agency {named!r} is known here; give the id of a registered agency",
                 value=named,
             )
-        first = next((c for c in role.candidates if "." in c), "")
+        first = next((pointer_of(c.partition(":")[0]) for c in role.candidates if "." in c), "")
+        zh, en = (f"请填写{first}，或", f"give {first}, or ") if first else ("请", "give ")
         return None, Fault(
             "agency.missing",
-            pointer_of(first) if first else "",
-            f"无法确定“{role.name}”是哪个单位：请填写{pointer_of(first)}，或注明所答复的移送",
-            f"nothing says which agency is {role.name!r}: give {pointer_of(first)}, or in_reply_to",
+            first,
+            f"无法确定“{role.name}”是哪个单位：{zh}注明所答复的移送（in_reply_to）",
+            f"nothing says which agency is {role.name!r}: {en}in_reply_to",
         )
 
     def _nobody(self, kind: str, code: str, pointer: str) -> Fault:

@@ -110,6 +110,16 @@ class StoredReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredStanding:
+    """A line of the ledger: who answers for a person since when, and because of which case. `holder` None: nobody any more."""
+
+    number: int
+    holder: str | None
+    since: datetime
+    case: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A delivery that was released to a worker: only a note with this number counts."""
 

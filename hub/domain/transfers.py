@@ -64,13 +64,13 @@ def transfer_status(parked: bool, deliveries: list[tuple[str, DeliveryState]], w
 
     `parked` (the transfer itself, or a delivery that needs a person), `answered` when every main recipient gave its
     receipt, `delivered` when everybody has it, `delivering` while somebody has not, `withdrawn`, `accepted` before the
-    first step.
+    first step, `kept` when it goes to nobody but the hub.
     """
     if parked:
         return "parked"
     states = [state for _, state in deliveries]
     if not states:
-        return "accepted"
+        return "kept"
     if any(state in (S.PARKED, S.UNKNOWN) for state in states):
         return "parked"
     if all(state is S.WITHDRAWN for state in states):

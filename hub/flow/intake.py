@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hub.domain.exchanges import Exchange, pointer_of, value_at
+from hub.domain.exchanges import Catalogue, Exchange, pointer_of, value_at
 from hub.domain.faults import Conflict, Fault, HubError, NotAllowed, Refused
 from hub.domain.records import complete, fill, normalise, person_key
-from hub.domain.routing import Resolver, Routing
+from hub.domain.routing import Judged, Resolver, Routing
 from hub.domain.stored import StoredDocument, StoredSubmission, StoredTransfer
 from hub.domain.transfers import DeliveryState
 from hub.flow import crashpoints
 from hub.flow.drift import Looked
 from hub.flow.force import NOT_IN_FORCE, effective_on, now_in_force
-from hub.flow.ledger import settle_opening, settle_recorded
+from hub.flow.ledger import pending, settle_opening, settle_recorded
 from hub.flow.parts import Hub
 from hub.ports import KeyTaken, Unit
 from hub.translation import Blob, Dialect, Item, Message
@@ -30,6 +30,8 @@ from hub.translation import Blob, Dialect, Item, Message
 KEY_LIMIT = 200
 #: No case number is longer, in characters; what is, came with a faulty record that is parked without a case.
 CASE_NUMBER_LIMIT = 200
+#: What the chart fills in beside other places of the record.
+TODAY = "today"
 #: The rule by which a dialect says whether a message is refused of which every record would have to wait.
 NONE_GOES = "message.none-goes"
 
@@ -63,6 +65,8 @@ class Piece:
     person: str | None = None
     case: str | None = None
     mapping: str | None = None
+    #: what the chart points out about it: (Chinese, English)
+    warnings: tuple[tuple[str, str], ...] = ()
 
     @property
     def parked(self) -> bool:
@@ -95,16 +99,21 @@ def piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
     """
     exchange = _allowed_exchange(hub, agency, body["exchange"])
     with hub.store.read() as unit:
-        base = _continued(unit, agency, exchange, body)
+        base = _continued(hub.catalogue, unit, agency, exchange, body)
         documents = _named_documents(unit, agency, body.get("documents") or ())
         known_person, known_case = _named(unit, body)
         if not documents and base and "documents" in exchange.carries:
             documents = tuple(unit.documents(base.id))
-    record = complete(body["record"], base.record if base else {}, exchange.carries)
+    written = body["record"]
+    for path, source in exchange.fills.items():
+        if source != TODAY and (value := value_at(written, source)) is not None:
+            written = fill(written, path, value)
+    record = complete(written, base.record if base else {}, exchange.carries)
     if known_case and value_at(record, "case.number") is None and not known_case.startswith("cas_"):
         record = complete(record, {"case": {"number": known_case}}, ("case",))
-    for path in exchange.fills:
-        record = fill(record, path, hub.clock.now().date().isoformat())
+    for path, source in exchange.fills.items():
+        if source == TODAY:
+            record = fill(record, path, hub.clock.now().date().isoformat())
     record = {**record, "exchange": exchange.id}
     if base:
         record["answers"] = {
@@ -112,8 +121,21 @@ def piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
             "exchange": base.exchange,
             **({"key": base.message_key} if base.message_key else {}),
         }
+    origin = (base.origin or base.sender) if base else None
+    answered = base.sender if base else None
     record, faults = _checked(hub, exchange, record)
-    if not known_person and not value_at(record, "person.id_number") and not value_at(record, "person.name"):
+    routing, judged = _route(hub, exchange, record, agency, origin, answered)
+    if base and (routing.faults or routing.gaps) and exchange.carries:
+        with hub.store.read() as unit:
+            record = _completed_from_earlier(unit, agency, exchange, base, record)
+        record, faults = _checked(hub, exchange, record)
+        routing, judged = _route(hub, exchange, record, agency, origin, answered)
+    if (
+        exchange.about == "person"
+        and not known_person
+        and not value_at(record, "person.id_number")
+        and not value_at(record, "person.name")
+    ):
         faults.append(
             Fault(
                 "record.required",
@@ -124,10 +146,9 @@ def piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
         )
     with hub.store.read() as unit:
         faults += _another_person(unit, record, known_person or (base.person if base else None))
+    faults += [replace(fault, pointer="/record" + fault.pointer) for fault in judged.faults]
     if faults:
         raise Refused(faults)
-    origin = (base.origin or base.sender) if base else None
-    routing = _route(hub, exchange, record, agency, origin)
     if routing.faults:
         raise Refused([replace(fault, pointer="/record" + fault.pointer) for fault in routing.faults])
     return Piece(
@@ -141,7 +162,21 @@ def piece_from_body(hub: Hub, agency: str, body: Mapping[str, Any]) -> Piece:
         body.get("in_reply_to") or (base.id if base and exchange.carries else None),
         base.person if base and not known_person else known_person,
         known_case if known_case and known_case.startswith("cas_") else (base.case if base else None),
+        warnings=judged.warnings,
     )
+
+
+def _completed_from_earlier(
+    unit: Unit, agency: str, exchange: Exchange, base: StoredTransfer, record: dict[str, Any]
+) -> dict[str, Any]:
+    """What neither the sender nor the transfer that it continues says, from what the sender has sent or got earlier about the
+    same person and case, the latest first: an application says little, the documents at the beginning said who decided."""
+    if base.person is None or base.case is None:
+        return record
+    for transfer in reversed(unit.about(base.person, base.case)):
+        if transfer.id != base.id and not transfer.parked and _party(unit, transfer, agency):
+            record = complete(record, transfer.record, exchange.carries)
+    return record
 
 
 def _allowed_exchange(hub: Hub, agency: str, name: str, pointer: str = "/exchange") -> Exchange:
@@ -161,7 +196,8 @@ def _allowed_exchange(hub: Hub, agency: str, name: str, pointer: str = "/exchang
         )
     sender = hub.agencies[agency]
     if sender.kind not in exchange.senders:
-        kinds = "、".join(hub.catalogue.kinds[kind][0] for kind in exchange.senders) or "（只由系统发出）"
+        named = [hub.catalogue.kinds[kind][0] for kind in exchange.senders if kind in hub.catalogue.kinds]
+        kinds = "、".join(named) or "（只由系统发出）"
         raise NotAllowed(
             [
                 Fault(
@@ -176,9 +212,13 @@ def _allowed_exchange(hub: Hub, agency: str, name: str, pointer: str = "/exchang
     return exchange
 
 
-def _continued(unit: Unit, agency: str, exchange: Exchange, body: Mapping[str, Any]) -> StoredTransfer | None:
+def _continued(
+    catalogue: Catalogue, unit: Unit, agency: str, exchange: Exchange, body: Mapping[str, Any]
+) -> StoredTransfer | None:
     """The transfer that this one answers or continues: the one it names; else, for an exchange that takes sections over
-    from another, the latest that reached the sender about the same person (and case, if one is named)."""
+    from another, the latest that reached the sender about the same person (and case, if one is named). What exists only as
+    an answer answers what asks for it, and by whom it was sent to."""
+    asking = catalogue.answered_by(exchange.id) if catalogue.only_answers(exchange.id) else ()
     if named := body.get("in_reply_to"):
         found = unit.transfer(named)
         if found is None or not _party(unit, found, agency):
@@ -189,6 +229,19 @@ def _continued(unit: Unit, agency: str, exchange: Exchange, body: Mapping[str, A
                         "/in_reply_to",
                         "没有这个移送，或与本单位无关",
                         "no such transfer, or none of yours",
+                        value=named,
+                    )
+                ]
+            )
+        if asking and not _asks(unit, found, agency, asking):
+            titles = [catalogue.exchanges[name] for name in asking]
+            raise Refused(
+                [
+                    Fault(
+                        "transfer.not-asking",
+                        "/in_reply_to",
+                        f"“{exchange.zh}”只能由主送单位用来答复“{'、'.join(title.zh for title in titles)}”",
+                        f"{exchange.id} answers {', '.join(asking)}, and only a main recipient of it may send it",
                         value=named,
                     )
                 ]
@@ -214,11 +267,18 @@ def _continued(unit: Unit, agency: str, exchange: Exchange, body: Mapping[str, A
         if (
             transfer.sender != agency
             and not transfer.parked
-            and _party(unit, transfer, agency)
+            and (_asks(unit, transfer, agency, asking) if asking else _party(unit, transfer, agency))
             and transfer.exchange != "receipt"
         ):
             return transfer
     return None
+
+
+def _asks(unit: Unit, transfer: StoredTransfer, agency: str, asking: Sequence[str]) -> bool:
+    """Whether a transfer asks the agency for an answer of this kind."""
+    return transfer.exchange in asking and any(
+        delivery.recipient == agency and delivery.role == "to" for delivery in unit.deliveries(transfer.id)
+    )
 
 
 def _normal_number(number: Any) -> str | None:
@@ -301,8 +361,12 @@ def _checked(hub: Hub, exchange: Exchange, record: Mapping[str, Any]) -> tuple[d
     return normal, [replace(fault, pointer="/record" + fault.pointer) for fault in faults]
 
 
-def _route(hub: Hub, exchange: Exchange, record: Mapping[str, Any], sender: str, origin: str | None) -> Routing:
-    return Resolver(hub.catalogue, hub.agencies, record, sender, origin).route(exchange)
+def _route(
+    hub: Hub, exchange: Exchange, record: Mapping[str, Any], sender: str, origin: str | None, answered: str | None
+) -> tuple[Routing, Judged]:
+    """Who gets the record, and what the chart says of it; both by the rules of today."""
+    resolver = Resolver(hub.catalogue, hub.agencies, record, sender, origin, answered, hub.clock.now().date())
+    return resolver.route(exchange), resolver.judge(exchange)
 
 
 # ------------------------------------------------------------------ records in a sender's own dialect
@@ -377,9 +441,18 @@ def _piece_from_item(
     faults = hub.validate_record(exchange.id, record)
     if faults:
         return Piece(exchange, record, item.label, None, _located(faults, item), documents, mapping=mapping)
-    routing = _route(hub, exchange, record, agency, None)
-    trouble = routing.faults or _hint_differs(hub, routing, message.hint_agency, record)
-    return Piece(exchange, record, item.label, routing, _located(trouble, item), documents, mapping=mapping)
+    routing, judged = _route(hub, exchange, record, agency, None, None)
+    trouble = judged.faults or routing.faults or _hint_differs(hub, routing, message.hint_agency, record)
+    return Piece(
+        exchange,
+        record,
+        item.label,
+        routing,
+        _located(trouble, item),
+        documents,
+        mapping=mapping,
+        warnings=judged.warnings,
+    )
 
 
 def _located(faults: Sequence[Fault], item: Item) -> tuple[Fault, ...]:
@@ -604,15 +677,46 @@ def _keep_piece(
         label=piece.label,
         unmapped=len(piece.record.get("unmapped") or {}),
     )
+    for zh, en in piece.warnings:
+        unit.note("transfer.warned", **about, agency=arrival.agency, zh=zh, en=en)
+    if piece.in_reply_to:
+        _tell_who_asked(hub, unit, exchange, transfer, arrival.agency, piece.in_reply_to)
     assert case is not None
     assert piece.routing is not None
     open_deliveries(hub, unit, submission, transfer, exchange.id, person, case, piece.routing)
+    if exchange.kept_by_hub:
+        unit.refresh_status(transfer, exchange.wants_receipt)
+        unit.note("transfer.kept", **about, agency=arrival.agency)
     if person:
+        if exchange.hold and (waiting := pending(hub, unit, exchange, person)):
+            unit.note(
+                "transfer.held",
+                **about,
+                agency=arrival.agency,
+                zh=exchange.hold.zh,
+                en=exchange.hold.en,
+                pending=[one.id for one in waiting],
+            )
         _bring_into_force(hub, unit, submission, transfer, person, case, piece.record)
         stored = _stored(unit, transfer)
         settle_opening(hub, unit, exchange, stored)
         settle_recorded(hub, unit, exchange, stored)
     return _stored(unit, transfer)
+
+
+def _tell_who_asked(hub: Hub, unit: Unit, exchange: Exchange, transfer: str, agency: str, asked: str) -> None:
+    """On the timeline of what was asked: the answer has come."""
+    found = unit.transfer(asked)
+    if found is not None and found.exchange in hub.catalogue.answered_by(exchange.id):
+        unit.note(
+            "transfer.replied",
+            submission=found.submission,
+            transfer=found.id,
+            person=found.person,
+            agency=agency,
+            exchange=exchange.id,
+            reply=transfer,
+        )
 
 
 def open_deliveries(

@@ -7,12 +7,11 @@ from typing import Any
 
 from hub.domain.faults import Conflict, Fault, NotFound, Refused
 from hub.domain.records import person_key
-from hub.domain.routing import Resolver
 from hub.domain.stored import StoredDelivery, StoredTransfer
 from hub.domain.transfers import DeliveryState
 from hub.flow.delivery import GAVE_UP
 from hub.flow.intake import open_deliveries
-from hub.flow.ledger import settle_opening, settle_recorded
+from hub.flow.ledger import resolver_of, settle_opening, settle_recorded
 from hub.flow.live import InForce
 from hub.flow.parts import Hub
 from hub.ports import Unit
@@ -210,7 +209,7 @@ def _route_again(
     exchange = hub.catalogue.get(transfer.exchange)
     if exchange is None or any(not str(fault["rule"]).startswith(("place.", "agency.")) for fault in transfer.faults):
         raise Conflict([Fault.from_dict(dict(fault)) for fault in transfer.faults])
-    routing = Resolver(hub.catalogue, hub.agencies, transfer.record, transfer.sender, transfer.origin).route(exchange)
+    routing = resolver_of(hub, unit, transfer).route(exchange)
     if routing.faults:
         raise Conflict(routing.faults)
     plan = [

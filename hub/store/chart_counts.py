@@ -143,8 +143,10 @@ def watched(catalogue: Catalogue, now: datetime, calendar: Calendar) -> Iterator
     """The clocks whose start and stop the hub sees, and that can still run once a transfer is there."""
     for exchange in catalogue.exchanges.values():
         for clock in exchange.clocks:
-            start, stop = catalogue.events.get(clock.start), catalogue.events.get(clock.stop)
-            if start is None or stop is None or not can_be_watched(clock, start, stop):
+            start, stop = catalogue.events.get(clock.start or ""), catalogue.events.get(clock.stop or "")
+            if clock.within is None or clock.when is not None or start is None or stop is None:
+                continue  # what comes again and again, or only in some cases, is told on the chart but not counted
+            if not can_be_watched(clock, start, stop):
                 continue
             rules = catalogue.rules.get(clock.rules or "")
             yield Watched(

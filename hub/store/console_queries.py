@@ -248,7 +248,7 @@ def persons(hub: Hub, ids: Sequence[str] | None = None, limit: int = 100) -> lis
                 "name": row.name,
                 "id_number": row.id_number,
                 "provisional": row.provisional,
-                "holder": holder.holder if holder else None,
+                "holder": t.holder_of(holder) if holder else None,
                 "since": iso(holder.since) if holder else None,
                 "to": moving.to_agency if moving else None,
                 "due": moving.due if moving else None,

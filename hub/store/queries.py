@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
 
+from hub.domain.exchanges import Condition, Exchange
 from hub.domain.faults import Fault, NotFound, Refused
 from hub.domain.records import normalise, person_key
 from hub.domain.transfers import DeliveryState
@@ -387,7 +388,8 @@ def _may_see_person(db: Connection, hub: Hub, viewer: str | None, person: str) -
 
 
 def responsibility(hub: Hub, viewer: str | None, person: str) -> dict[str, Any]:
-    """Who answers for a person: `{person, holder, since, cause, in_transit, dispute, history}`."""
+    """Who answers for a person: `{person, holder, since, cause, in_transit, dispute, history}`. After the end the holder is
+    None, and `since` and `cause` say when and why it ended."""
     with hub.database.read() as db:
         known = db.execute(select(t.person.c.id).where(t.person.c.id == person)).first()
         if known is None or not _may_see_person(db, hub, viewer, person):
@@ -402,7 +404,7 @@ def responsibility(hub: Hub, viewer: str | None, person: str) -> dict[str, Any]:
             .order_by(t.dispute.c.opened_at.desc())
             .limit(1)
         ).first()
-    history = [{"holder": line.holder, "since": iso(line.since), "cause": _cause(line)} for line in lines]
+    history = [{"holder": t.holder_of(line), "since": iso(line.since), "cause": _cause(line)} for line in lines]
     last = history[-1] if history else None
     return {
         "person": person,
@@ -499,16 +501,65 @@ def exchange(hub: Hub, name: str) -> dict[str, Any]:
     found = hub.catalogue.get(name)
     if found is None:
         raise _no_such("", name, "没有这种移送", "no such exchange")
+    catalogue = hub.catalogue
     return {
         "id": found.id,
         "zh": found.zh,
         "en": found.en,
         "phase": found.phase,
+        "about": found.about,
+        "channel": found.channel,
+        "emergency": found.emergency,
         "from": list(found.senders),
         "to": list(found.to),
         "copies": [copy.role for copy in found.copies],
+        "copying": [
+            {
+                "role": copy.role,
+                "same_county": list(copy.same_county or ()),
+                "other_county": list(copy.other_county or ()),
+                "rules": list(copy.rules),
+                "restricted_to": _restriction(copy.only),
+            }
+            for copy in found.copies
+        ],
         "documents": list(found.documents),
         "reply": found.reply,
+        "answers": list(catalogue.answered_by(found.id)) if catalogue.only_answers(found.id) else [],
+        "outcomes": [{"id": one.id, "zh": one.zh, "en": one.en} for one in found.outcomes],
+        "feedback": {"zh": found.feedback[0], "en": found.feedback[1]} if found.feedback else None,
+        "counterpart": found.counterpart,
+        "escalates": found.escalates,
+        "rules": list(found.rules),
+        "when": [{**_condition(one), "otherwise": one.otherwise} for one in found.when],
+        "warn": [_condition(one) for one in found.warn],
+        "levels": [
+            {
+                "zh": level.zh,
+                "en": level.en,
+                "over": [{"at": path, "more_than": limit} for path, limit in level.over.items()],
+                "decides": level.decides,
+                "to": list(level.to),
+                "copies": list(level.copies),
+            }
+            for level in found.levels
+        ],
+        "hold": {"zh": found.hold.zh, "en": found.hold.en, "pending": list(found.hold.pending)} if found.hold else None,
+        "clocks": [
+            {
+                "within": clock.within,
+                "every": clock.every,
+                "unit": clock.unit,
+                "start": clock.start,
+                "stop": clock.stop,
+                "rules": clock.rules,
+                "when": _condition(clock.when) if clock.when else None,
+                "checked": clock.checked,
+                "note": clock.note,
+            }
+            for clock in found.clocks
+        ],
+        "responsibility": _effect(found),
         "basis": found.basis,
         "checked": found.checked,
         "note": found.note,
@@ -536,4 +587,54 @@ def _codelist(found: CodeList) -> dict[str, Any]:
         "codes": [
             {"code": code, "means": means, "also_read": also.get(code, [])} for code, means in found.names.items()
         ],
+    }
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {
+        "zh": condition.zh,
+        "en": condition.en,
+        "at": condition.at,
+        "among": [_plain(value) for value in condition.among],
+        "same_county": list(condition.same_county or ()),
+        "other_county": list(condition.other_county or ()),
+        "sender_level": list(condition.sender_level),
+    }
+
+
+def _restriction(only: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [{"at": path, "among": [_plain(value) for value in values]} for path, values in only.items()]
+
+
+def _plain(value: Any) -> str:
+    """A value of a record as text: true and false as JSON writes them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _effect(exchange: Exchange) -> dict[str, Any]:
+    """What the exchange does to responsibility for the person."""
+    opens, moves, ends = exchange.opens, exchange.moves, exchange.ends
+    return {
+        "opens": {"holder": opens.holder, "to": opens.to, "due": opens.due, "restricted_to": _restriction(opens.only)}
+        if opens
+        else None,
+        "moves": {
+            "on": moves.on,
+            "event": {"zh": moves.zh, "en": moves.en},
+            "expected": list(moves.expected),
+            "to": moves.to,
+            "strength": moves.strength,
+        }
+        if moves
+        else None,
+        "ends": {
+            "on": ends.on,
+            "event": {"zh": ends.zh, "en": ends.en},
+            "expected": list(ends.expected),
+            "strength": ends.strength,
+            "restricted_to": _restriction(ends.only),
+            "taken_over": list(ends.taken_over),
+        }
+        if ends
+        else None,
     }

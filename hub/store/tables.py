@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Row,
     String,
     Table,
     Text,
@@ -264,6 +265,9 @@ receipt = Table(
     Column("recorded_at", Utc, nullable=False),
 )
 
+#: Stands in the ledger as the holder after the end. No agency has such an id: theirs name a place.
+NOBODY = "nobody"
+
 # Append-only: who answers for a person, from when.
 responsibility = Table(
     "responsibility",
@@ -279,6 +283,13 @@ responsibility = Table(
     Column("receipt_id", String(40)),
     UniqueConstraint("person_id", "number", name="uq_responsibility_number"),
 )
+
+
+def holder_of(line: Row[Any]) -> str | None:
+    """Who answers by a line of the ledger; None after the end."""
+    holder: str = line.holder
+    return None if holder == NOBODY else holder
+
 
 transit = Table(
     "transit",

@@ -22,6 +22,7 @@ from hub.domain.stored import (
     StoredDocument,
     StoredReceipt,
     StoredRendition,
+    StoredStanding,
     StoredSubmission,
     StoredTransfer,
 )
@@ -696,21 +697,22 @@ class Unit:
         return found
 
     # ------------------------------------------------------------ responsibility
-    def standing(self, person: str) -> Row[Any] | None:
-        """The last line of the ledger for a person: holder, since, case_id, number."""
-        return self._db.execute(
+    def standing(self, person: str) -> StoredStanding | None:
+        """The last line of the ledger for a person."""
+        row = self._db.execute(
             select(t.responsibility)
             .where(t.responsibility.c.person_id == person)
             .order_by(t.responsibility.c.number.desc())
             .limit(1)
         ).first()
+        return StoredStanding(row.number, t.holder_of(row), row.since, row.case_id) if row else None
 
     def add_standing(
         self,
         person: str,
         *,
         number: int,
-        holder: str,
+        holder: str | None,
         case: str | None,
         exchange: str,
         transfer: str,
@@ -720,7 +722,7 @@ class Unit:
             insert(t.responsibility).values(
                 person_id=person,
                 number=number,
-                holder=holder,
+                holder=holder or t.NOBODY,
                 since=self._clock.now(),
                 case_id=case,
                 exchange=exchange,

@@ -85,8 +85,8 @@ MISTAKES = {
         (("place.unknown", "agencies/bureau.370899.yaml", "id: bureau.370899", "370899"),),
     ),
     "role that no agency can fill": Mistake(
-        _gone("agencies/office.370826108.yaml"),
-        (("role.unfillable", "workflow/admission.yaml", "to: [office@residence]", "office@residence"),),
+        _gone("agencies/education.370826.yaml"),
+        (("role.unfillable", "workflow/assistance.yaml", "to: [education@residence]", "education@residence"),),
     ),
     "dialect without its WSDL": Mistake(
         _gone("dialects/police/PoliceExchange.wsdl"),

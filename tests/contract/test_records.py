@@ -8,9 +8,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from hub import configuration
 from hub.api.bundle import contract, record_components, record_schema, record_validator
 from hub.api.checking import chinese_name
 from hub.domain.exchanges import value_at
+from hub.settings import ROOT
 
 EXCHANGES = sorted(record_components())
 POSTED = contract()["paths"]["/v1/transfers"]["post"]["requestBody"]["content"]["application/json"]["examples"]
@@ -39,19 +41,7 @@ def faults(record: dict[str, Any], exchange: str = "admission.documents") -> dic
 
 
 def test_there_is_a_schema_for_each_exchange_of_the_chart() -> None:
-    assert set(EXCHANGES) == {
-        "admission.notice",
-        "admission.documents",
-        "admission.documents-forwarded",
-        "admission.parole-handover",
-        "admission.escort",
-        "admission.report-in",
-        "admission.no-show",
-        "admission.registration",
-        "assessment.request",
-        "assessment.report",
-        "receipt",
-    }
+    assert set(EXCHANGES) == set(configuration.load(ROOT / "mappings").catalogue.exchanges)
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)

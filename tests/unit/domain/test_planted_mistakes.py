@@ -82,7 +82,51 @@ def test_the_configuration_that_comes_with_the_hub_has_no_mistake() -> None:
             "within: 0, unit: day, start: decision-effective, stop: sent",
             "workflow.exchange",
         ),
-        ("workflow/admission.yaml", "role: police@execution", "role: education@execution", "role.unfillable"),
+        ("workflow/admission.yaml", "on: recorded\n", "on: recieved\n", "exchange.unknown"),
+        (
+            "workflow/admission.yaml",
+            "counterpart: admission.exit-ban-lift",
+            "counterpart: admission.exit-ban-left",
+            "exchange.unknown",
+        ),
+        ("workflow/admission.yaml", "otherwise: refuse", "otherwise: forbid", "workflow.exchange"),
+        (
+            "workflow/admission.yaml",
+            "{at: correction.category, among: [parole]",
+            "{at: correction.category, same_county: [decision, execution], among: [parole]",
+            "workflow.exchange",
+        ),
+        ("workflow/supervision.yaml", "on: admission.report-in", "on: admission.no-show", "moves.unmoved"),
+        ("workflow/supervision.yaml", "rules: [measures-2012]}", "rules: [measures-2021]}", "rules.unknown"),
+        ("workflow/supervision.yaml", "decides: city-bureau", "decides: city-bureua", "role.unknown"),
+        ("workflow/supervision.yaml", "escalates: parent", "escalates: parents", "role.unknown"),
+        (
+            "workflow/supervision.yaml",
+            "{every: 3, unit: month}",
+            "{every: 3, within: 3, unit: month}",
+            "workflow.exchange",
+        ),
+        (
+            "workflow/supervision.yaml",
+            "same_county: [execution, new-place]",
+            "same_county: [execution, new-palce]",
+            "place.unknown",
+        ),
+        (
+            "workflow/discharge.yaml",
+            "pending: [sanction.revoke-probation",
+            "pending: [sanction.revoke-probatoin",
+            "exchange.unknown",
+        ),
+        ("workflow/discharge.yaml", "taken_over: [prison", "taken_over: [prisn", "kind.unknown"),
+        ("workflow/discharge.yaml", "to: nobody", "to: execution", "workflow.exchange"),
+        ("workflow/roles.yaml", "city-bureau: {above: execution,", "city-bureau: {above: city-bureau,", "role.circle"),
+        (
+            "workflow/roles.yaml",
+            "members: [execution, office@residence",
+            "members: [exceution, office@residence",
+            "role.unknown",
+        ),
         ("workflow/admission.yaml", "role: police@execution", "role: polcie@execution", "role.unknown"),
         ("workflow/admission.yaml", "role: police@execution", "role: police@excution", "place.unknown"),
         (
@@ -127,10 +171,17 @@ def test_a_planted_mistake_is_found_with_its_file_and_line(
 
 
 def test_a_role_that_no_agency_fills_any_more_is_found_where_it_is_used(mappings: Path) -> None:
-    (mappings / "agencies" / "office.370826108.yaml").unlink()
+    (mappings / "agencies" / "education.370826.yaml").unlink()
     fitting = [finding for finding in found(mappings) if finding.rule == "role.unfillable"]
-    lines = (ROOT / "mappings" / "workflow" / "admission.yaml").read_text(encoding="utf-8").splitlines()
-    assert [lines[finding.line - 1].strip() for finding in fitting] == ["to: [office@residence]"]
+    lines = (ROOT / "mappings" / "workflow" / "assistance.yaml").read_text(encoding="utf-8").splitlines()
+    assert [lines[finding.line - 1].strip() for finding in fitting] == ["to: [education@residence]"]
+
+
+def test_a_file_that_is_named_by_no_phase_is_found(mappings: Path) -> None:
+    plant(mappings, "workflow/phases.yaml", "  oversight:   {", "  oversigth:   {")
+    unphased = [finding for finding in found(mappings) if finding.rule == "phase.unknown"]
+    assert {finding.file for finding in unphased} == {"mappings/workflow/oversight.yaml"}
+    assert len(unphased) == 4
 
 
 def test_a_word_that_stands_in_two_files_is_found(mappings: Path) -> None:

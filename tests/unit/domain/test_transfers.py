@@ -60,7 +60,7 @@ def test_a_transfers_status_says_the_worst_that_anybody_must_see_to(
 @pytest.mark.parametrize(
     ("deliveries", "wants_receipt", "expected"),
     [
-        ([], True, "accepted"),
+        ([], False, "kept"),
         ([("to", S.READY), ("copy", S.WAITING)], True, "accepted"),
         ([("to", S.RELEASED), ("copy", S.READY)], True, "delivering"),
         ([("to", S.DELIVERED), ("copy", S.READY)], True, "delivering"),
