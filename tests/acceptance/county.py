@@ -83,10 +83,14 @@ class County:
         *,
         commands: Mapping[str, list[str]] | None = None,
         options: Mapping[str, str] | None = None,
+        prepare: Callable[[Path], object] | None = None,
         **settings: str,
     ) -> None:
+        """`prepare` changes the hub's copy of the configuration before anybody reads it."""
         self.folder = folder
         self.config = copy_of_mappings(folder)
+        if prepare:
+            prepare(self.config)
         (self.config / "delivery.yaml").write_text(SCHEDULE)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"

@@ -189,7 +189,9 @@ def test_an_agency_sees_what_it_sent_received_or_supervises_and_nothing_else(ben
     told = bench.submit(notice(1), "k1")
     bench.hand.run()
     seen = {agency.id for agency in bench.hub.agencies if queries.transfers(bench.hub, agency.id, {})["items"]}
-    assert seen == {COURT, BUREAU, PROCURATORATE, "committee.370826"}
+    assert seen == {COURT, BUREAU, PROCURATORATE, "procuratorate.370800", "committee.370826"}, (
+        "the city's procuratorate too"
+    )
     assert queries.timeline(bench.hub, BUREAU, told["id"])["items"]
     assert queries.inbox(bench.hub, BUREAU)["items"][0]["accepted_at"].endswith("+08:00")
 

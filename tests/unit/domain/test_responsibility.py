@@ -5,19 +5,22 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.domain.responsibility import STRENGTHS, Standing, Verdict, move_to, open_with
+from hub.domain.responsibility import STRENGTHS, Standing, Verdict, end_with, move_to, open_with
 
 AGENCY = st.sampled_from(["court.370826", "prison.370800", "bureau.370826", "bureau.370828"])
 CASE = st.sampled_from(["cas_1", "cas_2"])
-STANDING = st.none() | st.builds(Standing, AGENCY, CASE)
+#: A holder of None: responsibility has ended.
+STANDING = st.none() | st.builds(Standing, st.none() | AGENCY, CASE)
 
 
 @given(STANDING, AGENCY, CASE)
 def test_only_who_has_nobody_is_opened(standing: Standing | None, holder: str, case: str) -> None:
+    """After the end, only another case opens anew: what comes late about the ended one revives nothing."""
     decision = open_with(standing, holder, case)
-    assert (decision.verdict is Verdict.OPEN) == (standing is None)
+    nobody = standing is None or (standing.holder is None and standing.case != case)
+    assert (decision.verdict is Verdict.OPEN) == nobody
     assert (decision.to is not None) == (decision.verdict is Verdict.OPEN)
-    if standing and standing.holder != holder and standing.case != case:
+    if not nobody and standing and standing.holder != holder and standing.case != case:
         assert decision.verdict is Verdict.DISPUTE
 
 
@@ -46,4 +49,43 @@ def test_a_person_moves_only_from_whom_is_expected_to_whom_is_awaited_by_a_stron
     )
     assert decision.verdict is (Verdict.MOVE if fits else Verdict.DISPUTE)
     assert decision.to == (to if fits else None)
+    assert fits or (decision.zh and decision.en)
+
+
+@given(
+    STANDING,
+    st.lists(AGENCY, max_size=2),
+    AGENCY,
+    st.sampled_from(STRENGTHS),
+    st.sampled_from(STRENGTHS),
+    st.booleans(),
+    st.booleans(),
+    st.none() | st.just(("先等裁定", "the ruling comes first")),
+)
+def test_responsibility_ends_only_from_whom_is_expected_on_a_ground_that_ends_it_and_while_nothing_is_pending(
+    standing: Standing | None,
+    expected: list[str],
+    actor: str,
+    strength: str,
+    needed: str,
+    ground: bool,
+    taken_over: bool,
+    held_by: tuple[str, str] | None,
+) -> None:
+    decision = end_with(
+        standing, expected, actor, strength, needed, ground=ground, taken_over=taken_over, held_by=held_by
+    )
+    assert decision.to is None
+    if standing and (standing.holder is None or (taken_over and not ground)):
+        assert decision.verdict is Verdict.NOTHING
+        return
+    fits = (
+        standing is not None
+        and standing.holder in expected
+        and actor in expected
+        and ground
+        and held_by is None
+        and STRENGTHS.index(strength) >= STRENGTHS.index(needed)
+    )
+    assert decision.verdict is (Verdict.END if fits else Verdict.DISPUTE)
     assert fits or (decision.zh and decision.en)
