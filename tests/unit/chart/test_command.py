@@ -81,7 +81,7 @@ def test_machines_get_nodes_and_edges_with_counts(typed: Any) -> None:
     }
     assert edges["assessment.report"]["answers"] == "assessment.request"
     assert {"court", "bureau"} <= {node["id"] for node in found["nodes"]}
-    assert [phase["id"] for phase in found["phases"]][:2] == ["assessment", "admission"]
+    assert [phase["id"] for phase in found["phases"]][:2] == ["assessment", "decision"]
     assert "counts" not in json.loads(typed("--json").stdout)["edges"][0]
 
 

@@ -16,7 +16,7 @@ from hub.chart import ANY, Choice, NotInChart, Plan, legend, pages, phase, plan,
 from hub.chart.lettering import balanced, width, wrapped
 from hub.chart.picture import SVG
 from hub.domain.counts import Counts
-from hub.domain.exchanges import Catalogue, Exchange
+from hub.domain.exchanges import HUB, Catalogue, Exchange
 from hub.settings import ROOT
 
 NAMES = {"s": SVG}
@@ -85,7 +85,7 @@ def test_senders_and_recipients_of_the_chart_have_their_lanes(catalogue: Catalog
         assert edge.kinds <= set(found.lanes)
         named = [role for role in edge.exchange.to if role.partition("@")[0] in catalogue.kinds]
         assert {role.partition("@")[0] for role in named} <= set(edge.to)
-    assert set(found.lanes) - {ANY} <= set(catalogue.kinds)
+    assert set(found.lanes) - {ANY, HUB} <= set(catalogue.kinds)
     in_order = [kind for kind in catalogue.kinds if kind in found.lanes]
     assert list(found.lanes[: len(in_order)]) == in_order, "lanes stand as the chart's file names them"
 
