@@ -13,6 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.api.bundle import contract, record_components
 from hub.domain.agencies import Agencies
 from hub.domain.values import id_check_character
 from hub.translation import Book, compiled, writer
@@ -21,7 +22,7 @@ from hub.translation.writer import Writer
 from tests.unit.translation.conftest import MAPPINGS, agencies_of_the_samples
 from tests.unit.translation.test_writing import records
 
-SCHEMAS = MAPPINGS.parent / "openapi" / "schemas" / "records"
+SCHEMAS = contract()["components"]["schemas"]
 CONTEXT = {
     "message_id": "msg-1",
     "sender": "court.370826",
@@ -33,16 +34,10 @@ AGENCIES = agencies_of_the_samples()
 
 
 # ---------------------------------------------------------------- records of the exchanges' schemas
-@cache
-def _file(name: str) -> Any:
-    return yaml.safe_load((SCHEMAS / name).read_text(encoding="utf-8"))
-
-
 def _resolved(schema: Any) -> list[dict[str, Any]]:
     """A schema as everything that must hold at once."""
     if "$ref" in schema:
-        file, _, pointer = schema["$ref"].partition("#/")
-        return _resolved(_file(file)[pointer])
+        return _resolved(SCHEMAS[schema["$ref"].rpartition("/")[2]])
     return [schema, *(one for part in schema.get("allOf", ()) for one in _resolved(part))]
 
 
@@ -142,7 +137,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @st.composite
 def _records(draw: st.DrawFn, exchange: str, good: tuple[dict[str, Any], ...]) -> Any:
     """A record of the schema, or a good one with parts of another; sometimes with odd things in it, or something missing."""
-    record: Any = draw(_values("", _file(f"{exchange}.yaml")))
+    record: Any = draw(_values("", SCHEMAS[record_components()[exchange]]))
     if good and draw(st.integers(0, 5)):
         record = _with_parts(draw, deepcopy(draw(st.sampled_from(good))), record)
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
