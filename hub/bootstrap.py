@@ -77,7 +77,7 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         codelists=lists,
         mappings=shelf,
         operators=People(database, clock),
-        governance=_governance(settings.config_dir, configured, shelf, dialects, clock),
+        governance=_governance(settings, configured, shelf, dialects, clock),
         connectors=LoadedConnectors(settings.config_dir, store, seal),
         schedule=schedule,
         validate_record=lambda exchange, record: (
@@ -106,7 +106,7 @@ def _live(config_dir: Path, book: Book, shelf: Shelf, clock: Clock) -> LiveBook:
 
 
 def _governance(
-    config_dir: Path, configured: configuration.Configuration, shelf: Shelf, dialects: LiveBook, clock: Clock
+    settings: Settings, configured: configuration.Configuration, shelf: Shelf, dialects: LiveBook, clock: Clock
 ) -> Governance:
     @cache
     def schemas() -> Mapping[str, Any]:
@@ -116,7 +116,9 @@ def _governance(
         shelf=shelf,
         clock=clock,
         compile=lambda found: release.compiler(configured.agencies, schemas())(found),
-        check_release=trial(config_dir, configured.agencies, tuple(configured.places), schemas),
+        check_release=trial(
+            settings.config_dir, configured.agencies, tuple(configured.places), schemas, settings.check_records
+        ),
         files=dialects.release_of_files,
         dialects=lambda: tuple(dialects),
     )

@@ -18,6 +18,7 @@ class Settings:
     """Unset means embedded: SQLite and the in-process broker under `data_dir`.
 
     `business_time`: an ISO 8601 time with offset at which the business clock starts (for exercises and tests).
+    `check_records`: how many generated records a mapping is tried over before it may be proposed.
     `max_body`: the largest request in bytes. `schema`, `queue_prefix`: let several hubs share a database or broker.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     business_time: datetime | None = None
     max_body: int = 20 * 1024 * 1024  # bytes
     validate_responses: bool = False
+    check_records: int = 1000
 
     @property
     def embedded(self) -> bool:
@@ -56,6 +58,7 @@ NAMES = (
     "business_time",
     "max_body",
     "validate_responses",
+    "check_records",
 )
 
 
@@ -103,6 +106,7 @@ def load(environment: Mapping[str, str] | None = None, **over: Any) -> Settings:
         queue_prefix=value("queue_prefix") or "hub.",
         business_time=_time(value("business_time")),
         max_body=_number("max_body", value("max_body") or 20 * 1024 * 1024, 1024, 2**40),
+        check_records=_number("check_records", value("check_records") or 1000, 1, 1_000_000),
         validate_responses=str(value("validate_responses") or "").lower() in ("1", "true", "yes"),
     )
 

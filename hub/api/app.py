@@ -164,19 +164,27 @@ def _method_not_allowed(described: Mapping[str, Any]) -> Callable[[ConnexionRequ
 
 def _token_security(hub: Hub) -> type[AbstractSecurityHandler]:
     class TokenSecurity(AbstractSecurityHandler):  # type: ignore[misc]
-        """Bearer tokens (RFC 6750): the agency that a token stands for, or 401."""
+        """Bearer tokens (RFC 6750): the agency that a token stands for, or the person where the scheme asks for one; or 401."""
 
         def get_fn(
             self, security_scheme: dict[str, Any], required_scopes: list[str]
         ) -> Callable[[ConnexionRequest], Any]:
+            for_people = security_scheme.get("x-principal") == "operator"
+
+            def subject(token: str) -> str | None:
+                if not for_people:
+                    return tokens.agency_of(hub, token)
+                person = tokens.operator_of(hub, token)
+                return person.name if person else None
+
             async def verify(request: ConnexionRequest) -> Any:
                 kind, _, token = request.headers.get("authorization", "").partition(" ")
                 if kind.lower() != "bearer":
                     return NO_VALUE
-                agency = await run_in_threadpool(tokens.agency_of, hub, token.strip())
-                if agency is None:
+                found = await run_in_threadpool(subject, token.strip())
+                if found is None:
                     raise OAuthProblem(detail="the token is not valid")
-                return {"sub": agency}
+                return {"sub": found}
 
             return verify
 

@@ -16,11 +16,13 @@ from hub.api import resources as r
 from hub.api.bundle import contract, record_components
 from hub.api.problems import Unavailable, encoded, language_of
 from hub.api.reading import read_json
-from hub.domain.faults import Fault, Malformed
-from hub.flow import explain, intake, preview, receipts, redelivery, soap_intake
+from hub.domain.faults import Fault, Malformed, NotAllowed
+from hub.domain.mapping_versions import Operator
+from hub.flow import explain, intake, mapping_desk, preview, receipts, redelivery, soap_intake
 from hub.flow.parts import Hub
-from hub.identity import tokens
+from hub.identity import operators, tokens
 from hub.store import passages, queries
+from hub.workshop import telling
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +138,92 @@ class Handlers:
     def get_exchange(self, id: str) -> flask.Response:
         return _answer(r.Exchange, _with_schema(queries.exchange(self._hub, id)))
 
+    # -------------------------------------------------------- versions of mappings (`user` is a person)
+    def list_mappings(self, user: str, dialect: str | None = None) -> flask.Response:
+        self._person(user)
+        versions = self._hub.mappings.versions(dialect)
+        found = {
+            "dialects": [one for one in mapping_desk.in_force(self._hub) if dialect in (None, one["dialect"])],
+            "items": [telling.summary(one) for one in self._hub.governance.shown(versions)],
+        }
+        return _answer(r.MappingList, found)
+
+    def draft_mapping(self, user: str) -> flask.Response:
+        body = _load(r.DraftRequest, _json())
+        base = mapping_desk.release_named(self._hub, body["base"], body["dialect"])
+        release = base.with_texts(body["files"], body["dialect"])
+        return self._version(self._hub.governance.draft(self._person(user), release, body.get("note")).id, 201)
+
+    def get_mapping(self, user: str, id: str) -> flask.Response:
+        self._person(user)
+        return self._version(id)
+
+    def edit_mapping(self, user: str, id: str) -> flask.Response:
+        body, governance = _load(r.EditRequest, _json()), self._hub.governance
+        seen = governance.version(id)
+        release = governance.release_of(seen).with_texts(body["files"], seen.dialect)
+        return self._version(governance.edit(self._person(user), id, release, body.get("note")).id)
+
+    def check_mapping(self, user: str, id: str) -> flask.Response:
+        self._hub.governance.check(self._person(user), id)
+        return self._version(id)
+
+    def propose_mapping(self, user: str, id: str) -> flask.Response:
+        note = _load(r.MappingStepRequest, _json()).get("note")
+        return self._version(self._hub.governance.propose(self._person(user), id, note).id)
+
+    def approve_mapping(self, user: str, id: str) -> flask.Response:
+        body = _load(r.ApprovalRequest, _json())
+        return self._version(self._hub.governance.approve(self._person(user), id, body["hash"], body.get("note")).id)
+
+    def reject_mapping(self, user: str, id: str) -> flask.Response:
+        reason = _load(r.RejectionRequest, _json())["reason"]
+        return self._version(self._hub.governance.reject(self._person(user), id, reason).id)
+
+    def withdraw_mapping(self, user: str, id: str) -> flask.Response:
+        note = _load(r.MappingStepRequest, _json()).get("note")
+        return self._version(self._hub.governance.withdraw(self._person(user), id, note).id)
+
+    def activate_mapping(self, user: str, id: str) -> flask.Response:
+        body = _load(r.ActivationRequest, _json())
+        at = _time("at", body["at"], "/at") if "at" in body else None
+        return self._version(self._hub.governance.activate(self._person(user), id, at, body.get("note")).id)
+
+    def retire_mapping(self, user: str, id: str) -> flask.Response:
+        note = _load(r.MappingStepRequest, _json()).get("note")
+        return self._version(self._hub.governance.retire(self._person(user), id, note).id)
+
+    def compare_mapping(self, user: str, id: str, against: str = "current") -> flask.Response:
+        self._person(user)
+        return _answer(r.MappingDiff, mapping_desk.compare(self._hub, against, id))
+
+    def export_mapping(self, user: str, id: str) -> flask.Response:
+        self._person(user)
+        headers = {"Content-Disposition": f'attachment; filename="{id}.zip"', "X-Content-Type-Options": "nosniff"}
+        return flask.Response(self._hub.governance.export(id), 200, headers, content_type="application/zip")
+
+    def import_mapping(self, user: str) -> flask.Response:
+        taken = self._hub.governance.take(self._person(user), flask.request.get_data())
+        return self._version(taken.id, 201)
+
+    def roll_back_dialect(self, user: str, dialect: str) -> flask.Response:
+        note = _load(r.MappingStepRequest, _json()).get("note")
+        moved = self._hub.governance.rollback(self._person(user), dialect, note)
+        left, back = (telling.summary(one) for one in self._hub.governance.shown(moved))
+        return _answer(r.RolledBack, {"dialect": dialect, "from": left, "to": back})
+
+    def _version(self, version: str, status: int = 200) -> flask.Response:
+        headers = {"Location": f"/v1/mappings/{version}"} if status == 201 else {}
+        return _answer(r.MappingVersion, telling.detail(self._hub.governance, version), status, headers)
+
+    def _person(self, name: str) -> Operator:
+        found = operators.named(self._hub, name)
+        if found is None:  # removed since the token was looked at
+            raise NotAllowed(
+                [Fault("operator.unknown", "", f"没有“{name}”这个人", f"there is no {name!r}", value=name)]
+            )
+        return found
+
     # -------------------------------------------------------- legacy
     def call_soap(self, agency: str) -> flask.Response:
         request = flask.request
@@ -208,7 +296,7 @@ def _language() -> str:
     return language_of(flask.request.headers.get("Accept-Language"))
 
 
-def _time(name: str, text: str) -> datetime:
+def _time(name: str, text: str, pointer: str | None = None) -> datetime:
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:  # RFC 3339 allows a leap second, and years that no clock has
@@ -216,7 +304,7 @@ def _time(name: str, text: str) -> datetime:
             [
                 Fault(
                     "request.format",
-                    f"#/query/{name}",
+                    pointer or f"#/query/{name}",
                     "应为带时区的时间，如 2021-03-12T09:30:00+08:00",
                     "a time with offset like 2021-03-12T09:30:00+08:00 is expected",
                     value=text,

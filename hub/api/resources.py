@@ -114,6 +114,7 @@ class TransferRequest(Resource):
 class RedeliveryRequest(Resource):
     recipient = fields.String()
     dry_run = fields.Boolean(load_default=False)
+    mapping = fields.String()
 
 
 class ReceiptRequest(Resource):
@@ -268,6 +269,7 @@ class DeliveryAgain(Resource):
     recipient = _text()
     from_ = fields.String(required=True, data_key="from", attribute="from", validate=validate.OneOf(DELIVERY_STATUS))
     new_rendition = fields.Boolean(required=True)
+    mapping = _maybe()
 
 
 class Redelivery(Resource):
@@ -661,3 +663,157 @@ class Preview(Resource):
     documents = _many(DeliveredDocument)
     routing = fields.Nested(RoutingFound, required=True)
     recipients = _many(PreviewRecipient)
+
+
+# ------------------------------------------------------------------ versions of mappings
+MAPPING_STATES = (
+    "draft",
+    "checked",
+    "proposed",
+    "approved",
+    "scheduled",
+    "active",
+    "retired",
+    "rejected",
+    "withdrawn",
+)
+CHANGES = ("added", "removed", "changed")
+
+
+class MappingStepRequest(Resource):
+    note = fields.String()
+
+
+class DraftRequest(Resource):
+    dialect = _text()
+    base = fields.String(load_default="current")
+    files = fields.Dict(keys=fields.String(), values=fields.String(allow_none=True), required=True)
+    note = fields.String()
+
+
+class EditRequest(Resource):
+    files = fields.Dict(keys=fields.String(), values=fields.String(allow_none=True), required=True)
+    note = fields.String()
+
+
+class ApprovalRequest(Resource):
+    hash = _text()
+    note = fields.String()
+
+
+class RejectionRequest(Resource):
+    reason = _text()
+
+
+class ActivationRequest(Resource):
+    at = Time()
+    note = fields.String()
+
+
+class MappingSummary(Resource):
+    id = _text()
+    dialect = _text()
+    number = fields.Integer(required=True)
+    state = _one_of(*MAPPING_STATES)
+    in_force = fields.Boolean(required=True)
+    origin = _one_of("files", "draft", "import")
+    hash = _text()
+    note = _maybe()
+    created_by = _text()
+    created_at = Time(required=True)
+    active_from = Time(required=True, allow_none=True)
+
+
+class MappingFile(Resource):
+    path = _text()
+    size = fields.Integer(required=True)
+    sha256 = _text()
+
+
+class MappingFinding(Resource):
+    file = _text()
+    line = fields.Integer(required=True)
+    rule = _text()
+    zh = _text()
+    en = _text()
+
+
+class MappingEvent(Resource):
+    kind = _text()
+    by = _text()
+    at = Time(required=True)
+    hash = _maybe()
+    note = _maybe()
+    facts = Open(required=True)
+
+
+class MappingEventElsewhere(Resource):
+    kind = _maybe()
+    by = _maybe()
+    at = _maybe()
+    hash = _maybe()
+    note = _maybe()
+
+
+class MappingVersion(MappingSummary):
+    files = _many(MappingFile)
+    findings = _many(MappingFinding)
+    warnings = _many(MappingFinding)
+    events = _many(MappingEvent)
+    elsewhere = _many(MappingEventElsewhere)
+
+
+class MappingToCome(Resource):
+    version = _text()
+    since = Time(required=True)
+    by = _text()
+
+
+class DialectInForce(Resource):
+    dialect = _text()
+    zh = _text()
+    en = _text()
+    version = _maybe()
+    hash = _maybe()
+    governed = fields.Boolean(required=True)
+    differs_from_files = fields.Boolean(required=True)
+    to_come = _many(MappingToCome)
+    unusable = _many(MappingFinding)
+
+
+class MappingList(Resource):
+    dialects = _many(DialectInForce)
+    items = _many(MappingSummary)
+
+
+class FileChange(Resource):
+    path = _text()
+    change = _one_of(*CHANGES)
+    diff = _text()
+
+
+class LineChange(Resource):
+    exchange = _text()
+    place = _text()
+    change = _one_of(*CHANGES)
+    before = _maybe()
+    after = _maybe()
+    file = _text()
+    line = fields.Integer(required=True, allow_none=True)
+    zh = _text()
+    en = _text()
+
+
+class MappingDiff(Resource):
+    dialect = _text()
+    from_ = fields.String(required=True, data_key="from", attribute="from")
+    to = _text()
+    compiled = fields.Boolean(required=True)
+    lines = _many(LineChange)
+    files = _many(FileChange)
+
+
+class RolledBack(Resource):
+    dialect = _text()
+    from_ = fields.Nested(MappingSummary, required=True, data_key="from", attribute="from")
+    to = fields.Nested(MappingSummary, required=True)

@@ -91,6 +91,7 @@ def show_version(version: str, as_json: bool, lang: str) -> None:
             shown = f"{(event['at'] or '')[:19]}  {name}{event_word(event['kind'] or '', lang)}  {event['by']}"
             click.echo(f"  {shown}  {(event['hash'] or '')[:12]}{note}")
     _tell_findings(found["findings"], lang)
+    _tell_findings(found["warnings"], lang)
 
 
 @mapping.command("diff")
@@ -167,13 +168,12 @@ def check_version(version: str, who: str | None, as_json: bool, lang: str) -> No
 
     hub = open_hub()
     _, found = hub.governance.check(person(hub, who, lang), version)
-    warnings = [finding.as_dict() for finding in found.warnings]
     if as_json:
-        print_json({**detail(hub.governance, version), "warnings": warnings})
+        print_json(detail(hub.governance, version))
     else:
         _tell(hub, version, False, lang)
         _tell_findings([finding.as_dict() for finding in found.findings], lang)
-        _tell_findings(warnings, lang)
+        _tell_findings([finding.as_dict() for finding in found.warnings], lang)
     if found.findings:
         sys.exit(1)
 

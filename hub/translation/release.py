@@ -69,6 +69,12 @@ class Release:
                 archive.writestr(zipfile.ZipInfo(path), self.files[path], zipfile.ZIP_DEFLATED)
         return out.getvalue()
 
+    def with_texts(self, texts: Mapping[str, str | None], dialect: str) -> Release:
+        """The same with some files put in their place (path → text), or (None) taken away. Raises `NotARelease`."""
+        changed = {path: text.encode(errors="replace") for path, text in texts.items() if text is not None}
+        kept = {path: content for path, content in self.files.items() if path not in texts}
+        return Release.of(dialect, {**kept, **changed})
+
     @classmethod
     def unpacked(cls, dialect: str, content: bytes, below: str = "") -> Release:
         """The release in a zip archive, under a folder of it. Raises `NotARelease` for what is none."""

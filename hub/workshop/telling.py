@@ -60,11 +60,13 @@ def detail(governance: Governance, version: str) -> dict[str, Any]:
     """A version with its files, its events and the findings of its last check. Raises `NotFound`."""
     found = governance.version(version)
     (shown,) = governance.shown([found])
+    events = governance.history(version)
     return {
         **summary(shown),
         "files": _files(governance.release_of(found)),
         "findings": [dict(finding) for finding in found.findings],
-        "events": [event(one) for one in governance.history(version)],
+        "warnings": next((list(one.facts["warnings"]) for one in reversed(events) if one.kind == "checked"), []),
+        "events": [event(one) for one in events],
         "elsewhere": _elsewhere(found),
     }
 

@@ -14,20 +14,17 @@ from hub.translation.release import Release, compiler, lay_out
 from hub.workshop.governance import Checked
 from hub.workshop.laws import prove
 
-#: Generated records for each exchange and law.
-RECORDS = 1000
-
 
 def trial(
     config_dir: Path,
     agencies: Agencies,
     places: tuple[str, ...],
     schemas: Callable[[], Mapping[str, Any]],
-    records: int = RECORDS,
+    records: int,
 ) -> Callable[[Release], Checked]:
     """A function that tries a release: lint against this hub's agencies and record schemas, then the laws over generated
     records and the dialect's samples. `config_dir`: the hub's own files, where the samples are and by which its connectors go
-    on calling. `schemas` is only asked when something is tried."""
+    on calling. `records`: how many are generated for each exchange and law. `schemas` is only asked when something is tried."""
 
     def try_release(release: Release) -> Checked:
         compiled = compiler(agencies, schemas())(release)

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from hub.api.bundle import contract
-from tests.contract.conftest import RunningHub, hub_process
+from tests.contract.conftest import PERSON, ROOT, RunningHub, hub_process
 
 CONTRACT = contract()
 METHODS = ("get", "post")
@@ -30,6 +30,20 @@ COURT, PRISON, BUREAU, PROCURATORATE, OFFICE = (
     "office.370826108",
 )
 
+EDITOR, APPROVER = f"{PERSON}mapping-editor", f"{PERSON}approver"
+#: Step of a version → how far it must have come before; `approve-mapping` is of the hash that was seen.
+BEFORE = {
+    "edit_mapping": "draft",
+    "check_mapping": "draft",
+    "propose_mapping": "checked",
+    "approve_mapping": "proposed",
+    "reject_mapping": "proposed",
+    "withdraw_mapping": "draft",
+    "activate_mapping": "approved",
+    "retire_mapping": "approved",
+    "get_mapping": "checked",
+    "compare_mapping": "draft",
+}
 #: Who sends which request example.
 SENDERS = {
     "court-serves-documents": COURT,
@@ -52,13 +66,22 @@ SENDERS = {
     "agency-gets-token": None,
     "wrong-secret": None,
     "not-soap": None,
+    "draft-mapping": EDITOR,
+    "edit-mapping": EDITOR,
+    "propose-mapping": EDITOR,
+    "approve-mapping": APPROVER,
+    "reject-mapping": APPROVER,
+    "withdraw-mapping": EDITOR,
+    "activate-mapping": EDITOR,
+    "retire-mapping": APPROVER,
+    "roll-back-dialect": APPROVER,
 }
 
 #: Answers of which an example shows a part, or that depend on the moment: which delivery is between two attempts, which
 #: lines a mapping has.
 SHORTENED = ("redelivery-dry-run", "court-tries-first")
 
-ID = re.compile(r"(trf|sub|dlv|per|cas|rcp|rnd|msg)_[a-z0-9]+")
+ID = re.compile(r"(trf|sub|dlv|per|cas|rcp|rnd|msg|map)_[a-z0-9]+")
 #: What differs from run to run, by its form.
 FORMS = (
     ID,
@@ -147,6 +170,8 @@ class Scene:
     def __init__(self, hub: RunningHub) -> None:
         self.hub = hub
         self.ids: dict[str, str] = {}
+        self.versions = 0
+        self.handover = (ROOT / "mappings/dialects/prison/admission.parole-handover.yaml").read_text(encoding="utf-8")
         for label in ("court-serves-documents", "bureau-forwards-documents", "bureau-records-report-in"):
             self._learn(pair("create_transfer", label)[3], self.send("create_transfer", label).json())
         forwarded = self.ids[pair("create_transfer", "bureau-forwards-documents")[3]["id"]]
@@ -175,8 +200,46 @@ class Scene:
             return [self.real(item) for item in value]
         return self.ids.get(value, value) if isinstance(value, str) else value
 
+    def version(self, state: str) -> dict[str, Any]:
+        """A new version of the prison's dialect that has come so far."""
+        self.versions += 1
+        body = {
+            "dialect": "prison",
+            "base": "files",
+            "files": {
+                "dialects/prison/_number.yaml": f"# {self.versions}\n",
+                "dialects/prison/admission.parole-handover.yaml": self.handover.replace('list: ";"', 'list: ","', 1),
+            },
+        }
+        found: dict[str, Any] = self.hub.call(EDITOR, "POST", "/v1/mappings", json=body).json()
+        at = f"/v1/mappings/{found['id']}"
+        for far, who, step, said in (
+            ("checked", EDITOR, "checks", None),
+            ("proposed", EDITOR, "proposal", {}),
+            ("approved", APPROVER, "approval", {"hash": found["hash"]}),
+        ):
+            if found["state"] == state:
+                break
+            answer = self.hub.call(who, "POST", f"{at}/{step}", json=said)
+            assert answer.status_code == 200, answer.text
+            found = answer.json()
+            assert found["state"] == far, found["findings"]
+        return found
+
+    def in_force(self) -> None:
+        """Another version of the prison's dialect is in force."""
+        found = self.version("approved")
+        assert self.hub.call(APPROVER, "POST", f"/v1/mappings/{found['id']}/activation", json={}).status_code == 200
+        self.hub.wait_for(
+            EDITOR,
+            "/v1/mappings?dialect=prison",
+            lambda listed: any(one["id"] == found["id"] and one["in_force"] for one in listed["items"]),
+        )
+
     def address(self, name: str) -> str:
-        found = OPERATIONS[name][1]
+        found = OPERATIONS[name][1].replace("{dialect}", "prison")
+        if name in BEFORE:
+            return found.replace("{id}", self.version(BEFORE[name])["id"])
         person = self.ids.get(pair("create_transfer", "court-serves-documents")[3]["person"], "")
         ids = {
             "/v1/deliveries": getattr(self, "delivery", ""),
@@ -193,6 +256,12 @@ class Scene:
     def send(self, name: str, label: str) -> requests.Response:
         media_type, value, _, _ = pair(name, label)
         body = self.real(value)
+        if label == "approve-mapping":
+            version = self.version("proposed")
+            at = OPERATIONS[name][1].replace("{id}", version["id"])
+            return self.hub.call(APPROVER, "POST", at, json={**body, "hash": version["hash"]})
+        if label == "roll-back-dialect":
+            self.in_force()
         if label == "agency-gets-token":
             issued = self.hub.credential(BUREAU)
             body = {**body, "client_id": issued["client_id"], "client_secret": issued["client_secret"]}
@@ -229,7 +298,7 @@ def test_a_request_is_answered_as_its_example_says(scene: Scene, name: str, labe
         assert answer.headers["Content-Type"].startswith("text/xml")
         assert "Fault>" in answer.text
         return
-    if label in SHORTENED:
+    if label in SHORTENED or SENDERS[label] in (EDITOR, APPROVER):  # what came before a version differs from run to run
         assert list(same_members(expected, answer.json())) == []
         return
     assert list(differs(expected, answer.json())) == []
@@ -251,7 +320,7 @@ def test_the_same_request_again_gets_the_same_answer(scene: Scene, name: str, la
 @pytest.mark.parametrize("name", READINGS)
 def test_a_reading_has_the_members_of_its_example(scene: Scene, name: str) -> None:
     ((_, status, _, expected),) = examples(OPERATIONS[name][2])
-    reader = PROCURATORATE if name == "read_inbox" else COURT
+    reader = PROCURATORATE if name == "read_inbox" else EDITOR if "mapping" in name else COURT
     answer = scene.hub.call(reader, "GET", scene.address(name))
     assert answer.status_code == int(status), answer.text
     assert list(same_members(expected, answer.json())) == []

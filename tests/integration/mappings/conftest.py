@@ -33,7 +33,7 @@ def county_hub(folder: Path, store_url: str, clock: StoppedClock) -> Iterator[Hu
     made = make_hub(folder, store_url, MAPPINGS, clock=clock)
     try:
         made.dialects.register_files()
-        made.governance = replace(made.governance, check_release=trial(*tried(made), records=FEW))
+        made.governance = replace(made.governance, check_release=trial(*tried(made), FEW))
         yield made
     finally:
         made.broker.close()
