@@ -370,14 +370,21 @@ def transfer_show(transfer_id: str, as_json: bool, lang: str) -> None:
 @click.argument("transfer_id")
 @click.option("--recipient", help="one recipient only")
 @click.option("--dry-run", is_flag=True, help="say what would be sent, send nothing")
+@click.option(
+    "--mapping",
+    "by",
+    help="by what it is written anew: `current` (in force; the default), `recorded` (when it was accepted), or a version",
+)
 @JSON
 @LANGUAGE
 @told
-def transfer_redeliver(transfer_id: str, recipient: str | None, dry_run: bool, as_json: bool, lang: str) -> None:
+def transfer_redeliver(
+    transfer_id: str, recipient: str | None, dry_run: bool, by: str | None, as_json: bool, lang: str
+) -> None:
     """Send again what is parked or of unknown outcome, or route again what was parked at the door."""
     from hub.flow.redelivery import redeliver
 
-    plan = redeliver(open_hub(), None, transfer_id, {"recipient": recipient, "dry_run": dry_run})
+    plan = redeliver(open_hub(), None, transfer_id, {"recipient": recipient, "dry_run": dry_run, "mapping": by})
     if as_json:
         print_json(plan)
         return
@@ -387,7 +394,8 @@ def transfer_redeliver(transfer_id: str, recipient: str | None, dry_run: bool, a
             if lang == "zh"
             else ("would be sent again" if dry_run else "will be sent again")
         )
-        click.echo(f"{entry['recipient']}: {entry['from']} → {done}")
+        written = f"  {entry['mapping']}" if entry["mapping"] else ""
+        click.echo(f"{entry['recipient']}: {entry['from']} → {done}{written}")
 
 
 if __name__ == "__main__":
