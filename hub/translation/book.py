@@ -93,9 +93,7 @@ def check(config_dir: Path, agencies: Agencies, canonical_schemas: Mapping[str, 
 
 def read(config_dir: Path, agencies: Agencies, schemas: Mapping[str, Any]) -> tuple[Book, list[Finding]]:
     """The dialects that can be used, and everything that is wrong with any of them."""
-    lists, findings = codelists.load(config_dir / "codelists", f"{config_dir.name}/codelists")
-    if (places := codelists.places(config_dir / "places", f"{config_dir.name}/places")) is not None:
-        lists[codelists.PLACES] = places
+    lists, findings = codelists.load_with_places(config_dir)
     dialects: dict[str, Dialect] = {}
     for folder in sorted(path for path in (config_dir / "dialects").glob("*") if path.is_dir()):
         loader = _Loader(folder, f"{config_dir.name}/dialects/{folder.name}", lists, schemas)

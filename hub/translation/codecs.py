@@ -288,10 +288,20 @@ def _address(clause: Mapping[str, Any], lists: Mapping[str, CodeList]) -> Codec:
         said, _ = places.find(text)
         if place is None or (said is not None and (places.within(said, place) or places.within(place, said))):
             return text
+        if said is not None:
+            raise NotValid(
+                "address.differs",
+                f"地址文字所说的地方是{said}，区划代码却是{place}：请核对",
+                f"the text of the address names {said}, the place code is {place}: one of them is wrong",
+            )
         named = places.full_name(place)
-        if named is None and not text:
-            raise NotValid("place.unknown", f"区划表中没有“{place}”", f"no table of places has {place!r}")
-        return (named or "") + text
+        if named is None:
+            raise NotValid(
+                "place.unknown",
+                f"区划表中没有“{place}”，写不出它的名称：请补入places/",
+                f"no table of places has {place!r}, so its name cannot be written: add it under places/",
+            )
+        return named + text
 
     def write_detail(value: Any, _agencies: Agencies) -> str:
         _, text = parts(value)

@@ -170,6 +170,14 @@ def load(folder: Path, shown: str) -> tuple[dict[str, CodeList], list[Finding]]:
     return lists, findings
 
 
+def load_with_places(config_dir: Path) -> tuple[dict[str, CodeList], list[Finding]]:
+    """Everything that codecs may look up in a configuration: its code lists, and its tables of places as one more."""
+    lists, findings = load(config_dir / "codelists", f"{config_dir.name}/codelists")
+    if (tables := places(config_dir / "places", f"{config_dir.name}/places")) is not None:
+        lists[PLACES] = tables
+    return lists, findings
+
+
 def places(folder: Path, shown: str) -> CodeList | None:
     """The tables of places (`code,name` in CSV files) as one list; None where there are none. Wrong rows are the
     configuration's to tell."""

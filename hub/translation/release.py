@@ -255,7 +255,7 @@ def compiler(agencies: Agencies, schemas: Mapping[str, Any]) -> Compile:
         with tempfile.TemporaryDirectory(prefix="santong-release-") as folder:
             root = lay_out(release, Path(folder))
             found, findings = book.read(root, agencies, schemas)
-            lists, _ = codelists.load(root / "codelists", f"{ROOT}/codelists")
+            lists, _ = codelists.load_with_places(root)
         return Compiled(release, found.get(release.dialect), lists, tuple(findings))
 
     return compile_release

@@ -34,7 +34,7 @@ class Workshop:
         configured, findings = configuration.read(folder)
         agencies = configured.agencies if configured else Agencies([], {})
         places = tuple(configured.places) if configured else ()
-        lists, _ = codelists.load(folder / "codelists", f"{folder.name}/codelists")
+        lists, _ = codelists.load_with_places(folder)
         found = check(folder, agencies, schemas)
         mine = [one for one in found if dialect is None or _concerns(one, folder.name, dialect)]
         findings = mine or (found if configured else findings)

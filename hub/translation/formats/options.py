@@ -174,6 +174,13 @@ class _Options:
         header, columns = self._flag(section, "header", True), self._names(section, "columns")
         if not header and not columns:
             self._wrong(section, "columns", "没有标题行时须列出各列名称", "without a header the columns must be named")
+        elif not columns and self.found.get("writes"):
+            self._wrong(
+                section,
+                "columns",
+                "写出CSV的方言须列出各列及其顺序",
+                "a dialect that writes CSV names its columns, in their order",
+            )
         group = None
         if "group" in section:
             inner = self._section(section, "group", GROUP_KEYS)

@@ -505,6 +505,7 @@ def test_a_message_sent_again_with_another_volatile_place_is_the_same(tmp_path: 
         ("format: csv\ncsv: {delimiter: ',,'}", 3),
         ("format: csv\ncsv:\n  header: false", 4),
         ("format: csv\ncsv:\n  colums: [A]", 4),
+        ("format: csv\nwrites: [toy]\ncsv: {header: true}", 4),
         ("format: csv\ncsv:\n  columns: [A, A]", 4),
         ("format: csv\ncsv:\n  columns: [A, B]\n  group: {name: g, columns: [C]}", 5),
         ("format: fixed", 1),
@@ -522,8 +523,13 @@ def test_a_wrong_format_is_found_at_its_line(tmp_path: Path, said: str, line: in
 
 def test_a_fault_yields_no_output_in_any_format(tmp_path: Path) -> None:
     """The seam under `Dialect.write` gives no bytes that anybody could send by mistake."""
+    xml = "dialect: toy\nnamespaces: {}\n" + RECEIVES.format(key="head/serial").replace("$", "R")
+
+    def xml_toy(folder: Path) -> Dialect:
+        return json_toy(folder, xml, JSON_TOY.replace("record: $", "record: R"))
+
     record = {"message": {"key": "1"}, "person": {"name": "周㴔\x00"}, "fine": "x"}
-    for name, make in (("json", json_toy), ("csv", csv_toy), ("fixed", fixed_toy)):
+    for name, make in (("xml", xml_toy), ("json", json_toy), ("csv", csv_toy), ("fixed", fixed_toy)):
         toy: Dialect = make(tmp_path / name)  # type: ignore[operator]
         payload, faults = toy.writers["toy"].text(record, {}, context().agencies)
         assert payload == b""

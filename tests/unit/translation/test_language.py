@@ -101,6 +101,23 @@ def test_what_a_codec_does_not_take(line: str, text: str, rule: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "rule"),
+    [
+        ({"place": "110101", "text": "山东省济宁市微山县马坡镇"}, "address.differs"),
+        ({"place": "370826999", "text": "某村"}, "place.unknown"),
+        ({"place": "37", "text": "某村"}, "place.malformed"),
+        ("山东省", "value.shape"),
+    ],
+)
+def test_an_address_that_would_lose_its_place_is_not_written(agencies: Agencies, address: Any, rule: str) -> None:
+    encode = codecs.build({"address": "full"}, LISTS).encode
+    assert encode is not None
+    with pytest.raises(NotValid) as caught:
+        encode(address, agencies)
+    assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(
     ("line", "key"),
     [
         ("date: yyyyMM", "date"),
