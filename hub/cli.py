@@ -10,11 +10,13 @@ from typing import Any
 
 import click
 
+from hub.commands import mapping_coverage as _mapping_coverage  # noqa: F401
 from hub.commands import mapping_drift as _mapping_drift  # noqa: F401
 from hub.commands import mapping_prove as _mapping_prove  # noqa: F401
 from hub.commands import mapping_replay as _mapping_replay  # noqa: F401 - adds its commands to `mapping`
 from hub.commands import mapping_schemas as _mapping_schemas  # noqa: F401
 from hub.commands import mapping_suggest as _mapping_suggest  # noqa: F401
+from hub.commands import mapping_try as _mapping_try  # noqa: F401
 from hub.commands import mapping_versions as _mapping_versions  # noqa: F401
 from hub.commands.chart import chart
 from hub.commands.mapping import mapping

@@ -14,7 +14,7 @@ from hub.domain.records import person_key
 from hub.domain.stored import StoredDelivery, StoredTransfer
 from hub.domain.transfers import DeliveryState
 from hub.flow.canonical_form import inbox_item
-from hub.flow.delivery import Job, render, unreachable
+from hub.flow.delivery import Draft, Job, render, unreachable
 from hub.flow.explain import as_canonical, write
 from hub.flow.intake import Piece, piece_from_body
 from hub.flow.parts import Hub
@@ -115,13 +115,20 @@ def _for_one(
     except HubError as error:
         told["faults"] = [fault.as_error(language) for fault in error.faults]
     else:
-        told["media_type"], told["payload"] = draft.media_type, draft.payload.decode("utf-8", "replace")
+        told["media_type"], told["payload"] = draft.media_type, _text(hub, draft)
     if reach.dialect is None:
         return _only(told, as_canonical(inbox_item(delivery, transfer, piece.documents)))
     message_id = f"{delivery.id}-{job.number}"
     written = write(hub, hub.dialects[reach.dialect], transfer, piece.documents, recipient, message_id, hub.clock.now())
     told["mapping"] = written.lineage.mapping
     return _only(told, written.as_dict(None, language))
+
+
+def _text(hub: Hub, draft: Draft) -> str:
+    """A payload as text, in the dialect's own encoding."""
+    if draft.dialect is None:
+        return draft.payload.decode()
+    return hub.dialects[draft.dialect].form.encoding.decode(draft.payload, "text.encoding")
 
 
 def _only(told: dict[str, Any], lineage: Mapping[str, Any]) -> dict[str, Any]:

@@ -209,7 +209,7 @@ _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _ASKED = re.compile(r"(?<![\w.])(record|foreign|message|item|context|others)\b((?:\s*\.\s*[A-Za-z_]\w*)*)(\s*\()?")
 
 
-def _asked(expression: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def asked_by(expression: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The places that an expression names: what it starts from, and the steps below. A method's name is no step."""
     for name, path, call in _ASKED.findall(_LITERAL.sub("''", expression)):
         steps = tuple(step.strip() for step in path.split(".") if step.strip())
@@ -449,7 +449,7 @@ def _given_in_reading(clause: Clause, reading: Reading, here: Node) -> Iterator[
             yield Given("foreign", node.xpath((f"@{attribute}",) if attribute else ()), _text(node, attribute))
     if "compute" in keys:
         starts = {"foreign": reading.instance or reading.base, "message": reading.base}
-        for name, steps in _asked(str(keys["compute"])):
+        for name, steps in asked_by(str(keys["compute"])):
             if name == "record":
                 yield from _canonical(reading.record, ".".join(steps), "")
             elif name == "item":
@@ -536,6 +536,8 @@ class ToldWriter(Writer):
         #: the canonical path of each clause that has one
         self._paths: dict[int, str] = {}
         self._numbers: dict[int, tuple[int, int, str]] = {}
+        #: the line of each place that a list's items become
+        self._of_lists: dict[int, Line] = {}
         super().__init__(plain.mapping, plain.contract, plain.lists, _unsound, plain.form)
 
     def _way(self, line: Line, clause: Clause, canonical: str | None = None) -> Any:
@@ -573,9 +575,20 @@ class ToldWriter(Writer):
         session.read.append(Lineage(self._version, tuple(session.texts), tuple(session.written.steps), (), left))
         return found
 
+    def _repeat(self, line: Line, *more: Any) -> Any:
+        place = super()._repeat(line, *more)
+        if place is not None and line.section is not None:
+            self._of_lists[id(place)] = line
+        return place
+
     def _repeated(self, place: Any, here: Any, writing: Writing, path: tuple[str, ...]) -> Any:
         items = place.each(here)
         session = _LISTENING.get()
+        if (line := self._of_lists.get(id(place))) is not None:
+            clause, pointer = line.clauses[0], writing.pointer + place.each_pointer
+            outcome = "nothing" if items is ABSENT or not items else "gave"
+            xpath = self._xpath((*path, place.name), session.frames)
+            session.written.steps.append(Step(clause.source, line.source, xpath, pointer, outcome, None, clause))
         session.frames.append(_Frame(len(path), place.name, len(items) if isinstance(items, list) else 1))
         try:
             return super()._repeated(place, here, writing, path)
@@ -673,7 +686,7 @@ class ToldWriter(Writer):
         elif "context" in keys:
             yield Given("context", str(keys["context"]), writing.context.get(str(keys["context"])))
         elif "compute" in keys:
-            for name, steps in _asked(str(keys["compute"])):
+            for name, steps in asked_by(str(keys["compute"])):
                 if name == "record":
                     yield from _canonical(writing.record, ".".join(steps), "")
                 elif name == "item":
