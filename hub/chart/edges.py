@@ -13,6 +13,8 @@ from hub.domain.faults import Fault, Refused
 
 #: The lane of whoever it happens to be, where the chart names no kind of agency.
 ANY = "*"
+#: The generic receipt, which the hub itself writes (`hub.flow.receipts`).
+RECEIPT = "receipt"
 #: Lanes that are no kind of agency.
 OTHER_NAMES = {ANY: ("各有关单位", "any agency"), HUB: ("本系统", "the hub")}
 
@@ -137,7 +139,7 @@ def plan(catalogue: Catalogue, choice: Choice | None = None, counts: Mapping[str
     rank = {phase: n for n, phase in reversed(list(enumerate(order)))}
     exchanges = sorted(catalogue.exchanges.values(), key=lambda exchange: rank[exchange.phase])
     _known("phase", choice.phases, [phase for phase in rank if any(e.phase == phase for e in exchanges)])
-    _known("lane", choice.kinds, [*catalogue.kinds, ANY])
+    _known("lane", choice.kinds, [*catalogue.kinds, *OTHER_NAMES])
     _known("exchange", choice.exchanges, list(catalogue.exchanges))
     every = list(_coupled(catalogue, exchanges))
     asked = {edge.answers for edge in every if edge.exchange.id in choice.exchanges}
@@ -147,7 +149,7 @@ def plan(catalogue: Catalogue, choice: Choice | None = None, counts: Mapping[str
     }
     used = {kind for edge in edges for kind in edge.kinds}
     lanes = [kind for kind in catalogue.kinds if kind in used]
-    lanes += sorted(used - set(lanes), key=lambda kind: (kind == ANY, kind))
+    lanes += sorted(used - set(lanes), key=lambda kind: (kind in OTHER_NAMES, kind))
     phases = tuple((phase, chosen) for phase, chosen in drawn.items() if chosen)
     return Plan(catalogue, tuple(lanes), phases, counts, choice)
 
@@ -209,21 +211,27 @@ def _edge(catalogue: Catalogue, exchange: Exchange, answers: str | None) -> Edge
     def lanes(roles: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(kind for role in roles for kind in kinds_of(catalogue, exchange, role))) or (ANY,)
 
-    copies = lanes(copy.role for copy in exchange.copies) if exchange.copies else ()
-    return Edge(exchange, exchange.senders or (ANY,), lanes(exchange.to), copies, answers)
+    # what more is told where an application is of some weight
+    raised = [level for level in exchange.levels if level.to or level.copies]
+    to = lanes([*exchange.to, *(role for level in raised for role in level.to)])
+    informed = [*(copy.role for copy in exchange.copies), *(role for level in raised for role in level.copies)]
+    reply = catalogue.exchanges.get(exchange.reply or "")
+    if to == (ANY,) and reply and exchange.reply != RECEIPT:
+        to = reply.senders or to  # whoever can answer is who can be asked
+    return Edge(exchange, exchange.senders or (ANY,), to, lanes(informed) if informed else (), answers)
 
 
 def kinds_of(catalogue: Catalogue, exchange: Exchange, name: str) -> tuple[str, ...]:
     """Which kinds of agencies can fill a role of an exchange; nothing where that is not said by the chart.
 
-    A role that is found through the sender may be filled by any of the senders; one that is found through what the exchange
-    answers, by whoever sends that.
+    A role that is found through the sender may be filled by any of the senders, and the agency above (上级) by one of the
+    same kind; one that is found through what the exchange answers, by whoever sends that.
     """
     role = catalogue.roles.get(name)
     if role is None:
         return (name.partition("@")[0],)
     found: list[str] = []
-    for below in (*role.members, *role.first_of):
+    for below in (*role.members, *role.first_of, *([role.above] if role.above else ())):
         found += kinds_of(catalogue, exchange, below)
     for written in role.candidates:
         candidate, _, kinds = written.partition(":")

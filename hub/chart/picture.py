@@ -13,7 +13,7 @@ from typing import Any
 
 from lxml import etree
 
-from hub.chart.edges import Edge, Plan
+from hub.chart.edges import RECEIPT, Edge, Plan, effect
 from hub.chart.lettering import balanced, width, wrapped
 from hub.chart.words import COLUMNS, Column, foundation, pills, say, spoken
 from hub.domain.counts import Counts
@@ -245,7 +245,9 @@ class _Sheet:
         x, baseline = MARGIN, y + 16
         for sample, name in self._samples():
             text = say(name, self.language) if sample != "rules" else name
-            wide = 36 if sample in ("main", "copy", "back", "moves", "answer") else 16 if sample != "rules" else 0
+            wide = (
+                36 if sample in ("main", "copy", "back", "moves", "ends", "answer") else 16 if sample != "rules" else 0
+            )
             room = wide + (6 if wide else 0) + width(text, 12) + 20
             if x > MARGIN and x + room > self.width - MARGIN:
                 x, baseline = MARGIN, baseline + 22
@@ -255,7 +257,7 @@ class _Sheet:
         return baseline + 8
 
     def _samples(self) -> list[tuple[str, str]]:
-        found = [(kind, f"legend.{kind}") for kind in ("main", "copy", "back", "answer", "moves")]
+        found = [(kind, f"legend.{kind}") for kind in ("main", "copy", "back", "answer", "moves", "ends")]
         found += [(f"founded-{tone}", f"legend.founded.{tone}") for tone in ("law", "secondary", "no")]
         rules = dict.fromkeys(clock.rules for edge in self.plan.edges for clock in edge.exchange.clocks if clock.rules)
         for name in rules:
@@ -275,7 +277,7 @@ class _Sheet:
             self._chevron(group, x + 4, y, -1)
         elif sample != "rules":
             kind = "copy" if sample == "copy" else "main"
-            holder = self.put(group, "g", class_={"moves": "moves", "answer": "answer"}.get(sample))
+            holder = self.put(group, "g", class_=sample if sample in ("moves", "ends", "answer") else None)
             self._line(holder, x + 5, x + 25, y, kind)
             if kind == "main":
                 self.put(holder, "circle", cx=x + 5, cy=y, r=SPOT, class_="spot")
@@ -405,7 +407,7 @@ class _Sheet:
     # -------------------------------------------------------- arrows
     def _arrows(self, row: etree._Element, edge: Edge, y: float) -> None:
         exchange = edge.exchange
-        main = self.put(row, "g", class_="main-arrow moves" if exchange.moves else "main-arrow")
+        main = self.put(row, "g", class_=f"main-arrow {effect(exchange) or ''}".rstrip())
         starts, ends = self._ends(edge.senders, edge.to)
         self._reach(main, starts, ends, y, "main")
         for x in starts.values():
@@ -491,10 +493,6 @@ def short(value: int, language: str) -> str:
     if language.startswith("en"):
         return f"{value / 1000:.0f}k" if value < 1_000_000 else f"{value / 1_000_000:.1f}M"
     return f"{value / 10_000:.1f}万" if value < 100_000 else f"{value / 10_000:.0f}万"
-
-
-#: The generic receipt, which the hub itself writes (`hub.flow.receipts`).
-RECEIPT = "receipt"
 
 
 def _n(value: float) -> str:

@@ -22,12 +22,14 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "legend.back": ("回执", "receipt comes back"),
     "legend.answer": ("对上一项的答复", "answers the one above"),
     "legend.moves": ("监管责任随之移转", "responsibility moves"),
+    "legend.ends": ("监管责任随之终止", "responsibility ends"),
     "legend.founded.law": ("已核对法律条文", "read in the statute"),
     "legend.founded.secondary": ("依据地方文件或现行系统", "from local papers or working software"),
     "legend.founded.no": ("未核对原文", "not read in the source"),
     "unchecked": ("未核对", "unchecked"),
     "begins": ("责任起算", "responsibility begins"),
     "moves": ("责任移转", "responsibility moves"),
+    "emergency": ("应急", "emergency"),
     "ends": ("责任终止", "responsibility ends"),
 }
 _UNITS: Mapping[str, tuple[str, str, str]] = {
@@ -88,14 +90,16 @@ def pills(catalogue: Catalogue, edge: Edge, language: str) -> list[tuple[str, st
     found: list[tuple[str, str]] = []
     for clock in edge.exchange.clocks:
         rules = catalogue.rules.get(clock.rules or "")
-        words = " ".join(filter(None, (rules.short[en] if rules else "", term(clock, language))))
+        case = (clock.when.en if en else clock.when.zh) if clock.when else ""
+        words = " ".join(filter(None, (rules.short[en] if rules else "", case, term(clock, language))))
         if clock.checked == "no":
             words += "?"
         class_ = "term unchecked" if clock.checked == "no" else "term"
         if (words, class_) not in found:
             found.append((words, class_))
-    for does in filter(None, [effect(edge.exchange)]):
-        found.append((say(does, language), does))
+    found += [(say(does, language), does) for does in filter(None, [effect(edge.exchange)])]
+    if edge.exchange.channel == "emergency":
+        found.append((say("emergency", language), "emergency"))
     return found
 
 

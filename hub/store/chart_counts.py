@@ -144,9 +144,7 @@ def watched(catalogue: Catalogue, now: datetime, calendar: Calendar) -> Iterator
     for exchange in catalogue.exchanges.values():
         for clock in exchange.clocks:
             start, stop = catalogue.events.get(clock.start or ""), catalogue.events.get(clock.stop or "")
-            if clock.within is None or clock.when is not None or start is None or stop is None:
-                continue  # what comes again and again, or only in some cases, is told on the chart but not counted
-            if not can_be_watched(clock, start, stop):
+            if clock.within is None or start is None or stop is None or not can_be_watched(clock, start, stop):
                 continue
             rules = catalogue.rules.get(clock.rules or "")
             yield Watched(
@@ -161,7 +159,10 @@ def watched(catalogue: Catalogue, now: datetime, calendar: Calendar) -> Iterator
 
 
 def can_be_watched(clock: ClockRule, start: TermEvent, stop: TermEvent) -> bool:
-    """Hours cannot be counted from a day; and what stops with the sending has stopped once there is a transfer."""
+    """Hours cannot be counted from a day; what stops with the sending has stopped once there is a transfer; and of the cases
+    for which a term is, those can be told that the record itself names."""
+    if clock.when is not None and clock.when.at is None:
+        return False
     if start.seen == "record" and clock.unit == "hour":
         return False
     return start.seen in (*TIMES, "record") and stop.seen in ("delivered", "receipt", "reply", "record")
@@ -201,6 +202,8 @@ def _overdue(
 def _began(start: TermEvent, one: Watched) -> ColumnElement[bool]:
     """Of this exchange, begun under these rules and before the threshold."""
     conditions = [t.transfer.c.exchange == one.exchange]
+    if one.clock.when is not None:
+        conditions.append(or_(*(_holds(one.clock.when.at or "", value) for value in one.clock.when.among)))
     before = one.threshold.before
     if start.seen == "record":
         day = func.substr(_in_record(start), 1, 10)
@@ -239,6 +242,14 @@ def _in_record(event: TermEvent) -> ColumnElement[Any]:
     """The first of the event's places in the record that is filled, as text."""
     found = [t.transfer.c.record[tuple(path.split("."))].as_string() for path in event.paths]
     return func.coalesce(*found) if len(found) > 1 else found[0]
+
+
+def _holds(path: str, value: Any) -> Any:
+    """A place of the record holds a value, of the kind that the value is."""
+    found: Any = t.transfer.c.record[tuple(path.split("."))]
+    if isinstance(value, bool):
+        return found.as_boolean() == value
+    return found.as_integer() == value if isinstance(value, int) else found.as_string() == value
 
 
 def _morning(day: date) -> datetime:

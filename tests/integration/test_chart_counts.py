@@ -161,10 +161,26 @@ def test_an_answer_is_owed_until_the_exchange_that_answers_is_there(opened: Any)
     assert (desk.overdue("assessment.request"), desk.counts("assessment.request").owed) == (1, 1)
 
 
-def _assessment(case: int) -> dict[str, Any]:
+def test_a_term_for_some_cases_counts_in_these_alone(opened: Any) -> None:
+    desk = opened()
+    [general, fast] = desk.hub.catalogue.exchanges["assessment.request"].clocks
+    assert (general.within, general.when) == (10, None)
+    assert (fast.within, fast.when.at) == (5, "assessment.fast_track")
+    desk.at("2021-03-01T09:00")
+    desk.send(1, body=_assessment(1))
+    desk.send(2, body=_assessment(2, assessment={"fast_track": False}))
+    desk.send(3, body=_assessment(3, assessment={"fast_track": True}))
+    desk.at("2021-03-09T00:00")
+    assert desk.overdue("assessment.request") == 1
+    desk.at("2021-03-16T00:00")
+    assert desk.overdue("assessment.request") == 3
+
+
+def _assessment(case: int, **more: Any) -> dict[str, Any]:
     return {
         "exchange": "assessment.request",
         "record": {
+            **more,
             "person": {"name": "孙某甲", "id_number": id_number(case), "residence": {"place": "370826108"}},
             "case": {"number": f"(2021)鲁0826刑初{case}号"},
         },

@@ -121,6 +121,30 @@ def test_terms_foundation_and_responsibility_are_written_on_the_row(catalogue: C
     assert moved.findall(".//s:g[@class='main-arrow moves']", NAMES)
 
 
+def test_what_ends_responsibility_and_what_is_an_emergency_stand_out(catalogue: Catalogue) -> None:
+    row = rows(drawn(plan(catalogue)))
+    ended = [name for name, exchange in catalogue.exchanges.items() if exchange.ends]
+    alarms = [name for name, exchange in catalogue.exchanges.items() if exchange.channel == "emergency"]
+    assert ended
+    assert alarms
+    for name in ended:
+        assert row[name].findall(".//s:g[@class='main-arrow ends']", NAMES)
+    for name, words in [*((name, "责任终止") for name in ended), *((name, "应急") for name in alarms)]:
+        assert words in [text.text for text in row[name].iterfind(".//s:text", NAMES)], name
+
+
+def test_whoever_the_chart_can_mean_has_an_arrow(catalogue: Catalogue) -> None:
+    """Roles that are several, that are above another, that only an answer tells, that are the hub; and what an application
+    of more weight reaches."""
+    edges = {edge.exchange.id: edge for edge in plan(catalogue).edges}
+    assert {"bureau", "office", "township", "village", "station", "police"} <= set(edges["emergency.alert"].to)
+    assert set(edges["stability.report"].to) == set(edges["stability.report"].senders), "to the agency above"
+    assert set(edges["oversight.opinion"].to) == set(edges["oversight.opinion.response"].senders)
+    assert edges["roster.statement"].to == ("hub",)
+    assert edges["supervision.leave"].copies == ("procuratorate",), "where the leave is long"
+    assert [edge.exchange.id for edge in edges.values() if ANY in edge.kinds] == ["receipt"]
+
+
 def test_each_row_says_itself_to_who_cannot_see_it(catalogue: Catalogue) -> None:
     for row in rows(drawn(plan(catalogue, counts={"admission.notice": Counts(all=7, overdue=2)}))).values():
         title, told = row.find("s:title", NAMES), row.find("s:desc", NAMES)
