@@ -399,7 +399,7 @@ class _Desk:
             person=next(iter(console_queries.persons(self._hub, [who])), None) if who else None,
             lanes=[(kind, found.lane_name(kind, _language())) for kind in plan(self._hub.catalogue).lanes],
             phases=drawn,
-            legend=Markup(legend(found, _language(), wide).text()),  # noqa: S704
+            legend=Markup(legend(found, _language()).text()),  # noqa: S704
             provisional=any(one.provisional for one in counts.values()),
             now=self._hub.clock.now(),
         )
