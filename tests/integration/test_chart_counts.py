@@ -73,7 +73,17 @@ class Desk:
 
 @pytest.fixture
 def opened(tmp_path: Path, store_url: str) -> Iterator[Any]:
-    """Opens a desk on the chart as it is, or with other clocks for some exchanges."""
+    """Opens a desk on the chart as it is, or with other clocks for some exchanges, on each kind of database."""
+    yield from _opened(tmp_path, store_url)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path, sqlite_url: str) -> Iterator[Any]:
+    """The same on one database, for what asks it nothing new."""
+    yield from _opened(tmp_path, sqlite_url)
+
+
+def _opened(tmp_path: Path, store_url: str) -> Iterator[Any]:
     desks: list[Desk] = []
     with recipients(1) as [neighbour]:
 
@@ -115,8 +125,8 @@ def test_counts_are_what_the_store_holds(opened: Any) -> None:
     assert set(counts(desk.hub)) == {NOTICE, "receipt"}
 
 
-def test_one_person_and_one_case_are_counted_alone(opened: Any) -> None:
-    desk = opened()
+def test_one_person_and_one_case_are_counted_alone(on_sqlite: Any) -> None:
+    desk = on_sqlite()
     first = desk.send(1)
     desk.send(2, person=1)
     desk.send(3)
@@ -129,8 +139,8 @@ def test_one_person_and_one_case_are_counted_alone(opened: Any) -> None:
     assert counts(desk.hub, person="per_nobody") == {}
 
 
-def test_copies_are_under_way_and_owe_nothing(opened: Any) -> None:
-    desk = opened()
+def test_copies_are_under_way_and_owe_nothing(on_sqlite: Any) -> None:
+    desk = on_sqlite()
     desk.neighbour.answer = "down"
     body = {**notice(1, place="370826"), "exchange": "admission.documents"}
     sent = desk.send(1, body=body)
@@ -247,9 +257,9 @@ def test_a_term_may_run_from_a_day_that_stands_in_the_record(opened: Any) -> Non
     assert desk.overdue() == 2
 
 
-def test_two_terms_of_one_transfer_count_it_once(opened: Any) -> None:
+def test_two_terms_of_one_transfer_count_it_once(on_sqlite: Any) -> None:
     receipt = {"unit": "day", "start": "receipt", "stop": "receipt-sent"}
-    desk = opened({NOTICE: [{**receipt, "within": 3}, {**receipt, "within": 5, "start": "sent"}]})
+    desk = on_sqlite({NOTICE: [{**receipt, "within": 3}, {**receipt, "within": 5, "start": "sent"}]})
     desk.send(1)
     desk.at("2021-04-15T09:00")
     assert desk.overdue() == 1
@@ -267,8 +277,8 @@ def test_a_person_whom_nobody_has_taken_over_by_the_day_named_is_overdue(opened:
     assert desk.overdue() == 0
 
 
-def test_what_was_withdrawn_is_not_awaited(opened: Any) -> None:
-    desk = opened({NOTICE: [{"within": 1, "unit": "day", "start": "sent", "stop": "receipt-sent"}]})
+def test_what_was_withdrawn_is_not_awaited(on_sqlite: Any) -> None:
+    desk = on_sqlite({NOTICE: [{"within": 1, "unit": "day", "start": "sent", "stop": "receipt-sent"}]})
     desk.neighbour.answer = 400
     sent = desk.send(1, place="370828")
     desk.at("2021-04-15T09:00")
@@ -280,8 +290,8 @@ def test_what_was_withdrawn_is_not_awaited(opened: Any) -> None:
     assert desk.overdue() == 0
 
 
-def test_a_year_whose_holidays_are_not_announced_makes_overdue_provisional(opened: Any) -> None:
-    desk = opened({NOTICE: [{"within": 3, "unit": "workday", "start": "receipt", "stop": "receipt-sent"}]})
+def test_a_year_whose_holidays_are_not_announced_makes_overdue_provisional(on_sqlite: Any) -> None:
+    desk = on_sqlite({NOTICE: [{"within": 3, "unit": "workday", "start": "receipt", "stop": "receipt-sent"}]})
     desk.at("2127-03-03T09:00")
     desk.send(1)
     desk.at("2127-03-20T09:00")
