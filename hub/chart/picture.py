@@ -115,6 +115,7 @@ def whole(plan: Plan, language: str, subtitle: str = "", link: Link | None = Non
     y = sheet.legend(y) + 14
     for name, edges in plan.phases:
         y = sheet.phase(y, name, sheet.rows(edges)) + BETWEEN
+    sheet.paper(y - BETWEEN + MARGIN)
     return sheet.finish(y - BETWEEN + MARGIN, say("title", language))
 
 
@@ -145,6 +146,7 @@ def pages(plan: Plan, language: str, subtitle: str = "") -> list[Picture]:
                 y, fresh = turn(), True
     for number, one in enumerate(bound, 1):
         told = say("page", language).format(number, len(bound))
+        one.paper(foot + 2 * MARGIN)
         one.letter(one.root, one.width - MARGIN, foot + MARGIN + 6, told, 12, "chart-subtitle", "end")
     return [one.finish(foot + 2 * MARGIN, say("title", language), A3) for one in bound]
 
@@ -204,6 +206,11 @@ class _Sheet:
         most = max((len(lines) for lines in (*self.lane_heads.values(), *self.count_heads)), default=1)
         #: the bar with the phase's name and the heads under it
         self.head_height = BAR + most * HEAD_LINE + 12
+
+    def paper(self, height: float) -> None:
+        """White under everything, for a file that may be looked at anywhere."""
+        self.put(self.root, "rect", x=0, y=0, width=self.width, height=height, class_="ground")
+        self.root.insert(0, self.root[-1])
 
     def finish(self, height: float, title: str, paper: tuple[int, int] | None = None) -> Picture:
         """The picture, as large as it came out, or as a sheet of paper in millimetres."""
