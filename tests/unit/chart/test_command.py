@@ -106,3 +106,11 @@ def test_a_file_that_cannot_be_written_is_told(typed: Any, tmp_path: Path) -> No
 def test_the_guide_shows_the_options_as_they_are(typed: Any) -> None:
     guide = (ROOT / "docs" / "workflow-chart.md").read_text(encoding="utf-8")
     assert typed("--help").output.strip() in guide
+
+
+def test_the_guide_shows_the_chart_as_it_is(typed: Any) -> None:
+    kept = ROOT / "docs" / "images" / "workflow-admission.svg"
+    drawn_now = typed("--phase", "admission", "--lang", "en").stdout_bytes
+    assert drawn_now == kept.read_bytes(), (
+        "the chart has changed: hub chart --phase admission --lang en --out docs/images/workflow-admission.svg"
+    )
