@@ -15,7 +15,7 @@ from hub.commands.telling import JSON, LANGUAGE, CommandFailed, line_of, print_j
 from hub.settings import load
 
 if TYPE_CHECKING:
-    from hub.workshop.suggestion import Suggestion
+    from hub.workshop.suggestion import Lexicon, Suggestion
     from hub.workshop.suggestion.score import Score
 
 #: The lexicon that comes with the hub, for a configuration that has none of its own.
@@ -34,6 +34,7 @@ class Workbench:
         self.counties = place_names(config_dir)
         own = config_dir / "lexicon.yaml"
         self.words = own if own.is_file() else LEXICON
+        self._lexicons: dict[str, Lexicon] = {}
 
     def schema(self, exchange: str, lang: str) -> Mapping[str, Any]:
         """Raises `CommandFailed` with the nearest exchanges for one that there is not."""
@@ -57,7 +58,9 @@ class Workbench:
             foreign = read_foreign(contract, samples)
         except Unreadable as error:
             raise CommandFailed(error.zh if lang == "zh" else error.en) from error
-        return suggest(foreign, places, Lexicon.load(self.words, places), self.lists, self.counties, exchange)
+        if exchange not in self._lexicons:
+            self._lexicons[exchange] = Lexicon.load(self.words, places)
+        return suggest(foreign, places, self._lexicons[exchange], self.lists, self.counties, exchange)
 
     def scores(self, lang: str = "zh") -> list[Score]:
         """Every dialect of the configuration that has a WSDL and samples, each by its first exchange with samples for it."""

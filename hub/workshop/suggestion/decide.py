@@ -26,6 +26,8 @@ UNNAMED, NAMED = -3.5, 7.0
 SAME_PART, OTHER_PART, ANOTHERS = 0.6, -0.9, -6.0
 #: Pairs below are no candidates at all; lines are asserted from this confidence on, and offered as doubtful below it.
 CANDIDATE, ASSERTED, DOUBTFUL = -1.6, 0.6, 0.25
+#: What an element gains that holds three or four of name, ID number, birth date and sex: it is a person.
+WHO = 10.0
 #: What a list's fields gain for standing in the element that is paired with the list.
 IN_LIST = 1.0
 
@@ -278,18 +280,20 @@ class _Decision:
                     for entry in self.foreign.under(path)
                 )
             ]
+        wrapped = [path for path in self.foreign.containers if path not in candidates and self._alone(path)]
         offers: list[tuple[float, str, Path]] = []
-        for path in candidates:
+        for path in [*candidates, *wrapped]:
             inside = [
                 e
                 for e in self.foreign.fields
-                if e.path[: len(path)] == path and (not e.within or e.within[-1] in (path, *e.within[:-1]))
+                if e.path[: len(path)] == path and all(len(within) <= len(path) for within in e.within)
             ]
-            persons = sum(
+            known = [
                 max((self._odds_alone(place, e) for e in inside), default=0.0)
                 for place in self.places
                 if place.path in ("person.name", "person.id_number", "person.birth_date", "person.sex")
-            )
+            ]
+            persons = sum(known) + (WHO if sum(odds > 0.5 for odds in known) >= 3 else 0.0)
             concept = self.parts.get(path)
             if persons > 3 and not (
                 concept and (concept.kind == "stranger" or concept.name in ("person.guardian", "correction.group"))
@@ -312,6 +316,12 @@ class _Decision:
                 self.split = path
             else:
                 self.lists[name] = path
+
+    def _alone(self, path: Path) -> bool:
+        """Whether an element is all that its parent holds, as the items of a list are where the samples show one only."""
+        beside = [other for other in self.foreign.containers if len(other) == len(path) and other[:-1] == path[:-1]]
+        fields = [entry for entry in self.foreign.fields if entry.path[:-1] == path[:-1]]
+        return len(path) > 1 and len(beside) == 1 and not fields
 
     def _part_is(self, path: Path, part: str) -> bool:
         concept = self.parts.get(path)
@@ -339,6 +349,7 @@ class _Decision:
     def _may(self, place: Place, entry: Field) -> bool:
         """Whether the two sides are repeated alike: a list's places stand in its element, all others in none but the record's."""
         lists = [path for path in entry.within if path != self.split]
+        lists += [path for path in self.lists.values() if entry.path[: len(path)] == path and path not in lists]
         if place.list_of is None:
             return not lists and (place.many or not entry.repeated)
         if place.list_of in self.lists:

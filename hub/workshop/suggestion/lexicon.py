@@ -76,6 +76,63 @@ def syllables_of(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _derived(label: str, part: str) -> Iterator[str]:
+    """The names of a place that the lexicon does not list, from the label in its schema and that of its object."""
+    for text in re.split("[、，,/]", re.sub(r"[（(].*?[)）]", "", label)):
+        before = f"({part})?" if part and not text.startswith(part) and len(part) <= 6 else ""
+        stem, ends = text, ""
+        for ending, forms in _ENDINGS.items():
+            if text.endswith(ending) and (
+                text != ending or ending in ("起", "止", "事由", "理由", "编号", "文号", "日期")
+            ):
+                stem, ends = text.removesuffix(ending), forms
+                break
+        if not stem and before:
+            yield f"{part}{ends}"
+            if ending in ("事由", "理由"):
+                yield ends
+        elif stem or ends:
+            yield f"{before}{stem}{ends}"
+
+
+def _english_of(path: str) -> Iterator[str]:
+    """The words of a canonical path: its last name, alone and with that of its object."""
+    steps = re.sub(r"\[\]", "", path).split(".")
+    last = steps[-1].replace("_", " ")
+    if len(steps) > 1:
+        yield f"{steps[-2].replace('_', ' ')} {last}"
+    if last not in (
+        "from",
+        "to",
+        "on",
+        "at",
+        "by",
+        "text",
+        "number",
+        "place",
+        "name",
+        "phone",
+        "kind",
+        "type",
+        "outcome",
+        "reason",
+    ):
+        yield last
+
+
+#: How the endings of labels are also written.
+_ENDINGS = {
+    "起": "(期限)?(起|起始|开始|起日)(日期|时间|日)?",
+    "止": "(期限)?(止|截止|结束|终止|止日)(日期|时间|日)?",
+    "日期": "(日期|时间|日)",
+    "时间": "(时间|日期)",
+    "文号": "(文号|编号|字号|号)",
+    "编号": "(编号|号|号码)",
+    "事由": "(事由|原因|理由)",
+    "理由": "(理由|原因|事由)",
+}
+
+
 class Lexicon:
     """The words, indexed by how names are written. Made for the places of one exchange."""
 
@@ -130,16 +187,18 @@ class Lexicon:
         for path, place in self.places.items():
             entry = said.get(path, {})
             zh, en = list(entry.get("zh", ())), list(entry.get("en", ()))
-            if not zh and place.label:
-                zh = [re.sub(r"[（(].*?[)）]", "", part) for part in re.split("[、，,/]", place.label)]
+            if not zh:
+                zh = list(_derived(place.label, place.part))
             if not en:
-                en = [
-                    re.sub(
-                        r"[._\[\]]+", " ", path.rpartition(".")[2] if path.count(".") < 2 else path.partition(".")[2]
-                    ).strip()
-                ]
+                en = list(_english_of(path))
             yield Concept("place", path), [text for text in zh if text], en
-        for name, entry in self.words["parts"].items():
+        told = self.words["parts"]
+        for name, label in {
+            path.partition(".")[0]: place.part for path, place in self.places.items() if "." in path
+        }.items():
+            if name not in told and label and "." not in name.replace("[]", ""):
+                yield Concept("part", name.removesuffix("[]")), [f"{label}(信息|情况)?"], [name.replace("_", " ")]
+        for name, entry in told.items():
             yield Concept("part", name), entry["zh"], entry["en"]
         elsewhere = self.words["elsewhere"]
         for pattern in elsewhere["zh"]:

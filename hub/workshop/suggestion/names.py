@@ -125,7 +125,22 @@ class Names:
             for named in self._one(joined, joined, near=False):
                 if named.concept.kind == "place":
                     yield named
+            yield from self._below(above[-1], shown)
             yield from self._english(tokens_of(shown), above)
+
+    def _below(self, above: str, shown: str) -> Iterator[Named]:
+        """Short names that only their element makes whole: 起始时间 in 矫正信息 is 矫正起始时间."""
+        for upper in self._spellings(above, tokens_of(above)):
+            cores = [
+                upper[: -len(text)]
+                for text, syllables in self.lexicon.endings
+                if len(upper) > len(text) and _fits(upper[-len(text) :], text, syllables)
+            ]
+            for lower in self._spellings(shown, tokens_of(shown)):
+                for core in cores:
+                    for named in self._exact((*core, *lower), f"{above}/{shown}", 0.97, 0.0, False):
+                        if named.concept.kind == "place":
+                            yield named
 
     def _one(self, name: str, shown: str, said: bool = False, near: bool = True) -> Iterator[Named]:
         tokens = tokens_of(name)
@@ -292,10 +307,26 @@ class Names:
                 found.append(lexicon.word(single))
                 known += 1
                 continue
-            apart = self._apart(token)
+            apart = self._apart(token) or self._stem(token)
             found += [lexicon.word(word) for word in apart] if apart else [token]
             known += 1 if apart else 0
         return found if known * 2 >= len(found) and known else None
+
+    def _stem(self, token: str) -> list[str] | None:
+        """The word that a token shortens, or another form of it: `infect` for infectious, `effectivity` for effective."""
+        if len(token) < 4 or not token.isascii():
+            return None
+        best, longest = None, 0
+        for word in self.lexicon.vocabulary:
+            if len(word) < 4:
+                continue
+            common = next(
+                (n for n, (a, b) in enumerate(zip(token, word, strict=False)) if a != b), min(len(token), len(word))
+            )
+            whole = common == len(token) >= 4 or common >= max(5, len(token) - 3, len(word) - 4)
+            if whole and (common, word) > (longest, best or ""):
+                best, longest = word, common
+        return [best] if best else None
 
     def _apart(self, token: str) -> list[str] | None:
         if len(token) < 6 or not token.isascii():

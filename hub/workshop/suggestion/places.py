@@ -36,6 +36,8 @@ class Place:
     many: bool = False
     codes: str | None = None
     values: tuple[str, ...] = ()
+    #: what the schema calls the object that the place stands in
+    part: str = ""
 
     @property
     def list_of(self) -> str | None:
@@ -45,10 +47,10 @@ class Place:
 
 def places_of(schema: Schema) -> list[Place]:
     """Every place of a record's JSON Schema, in the order of the schema. References are followed, lists entered once."""
-    return list(_places(schema, "", schema, 0))
+    return list(_places(schema, "", schema, 0, ""))
 
 
-def _places(schema: Schema, prefix: str, root: Schema, depth: int) -> Iterator[Place]:
+def _places(schema: Schema, prefix: str, root: Schema, depth: int, part: str) -> Iterator[Place]:
     for name, below in properties(schema, root).items():
         path = f"{prefix}{name}"
         if path in NOT_SUGGESTED or depth > 8:
@@ -57,19 +59,19 @@ def _places(schema: Schema, prefix: str, root: Schema, depth: int) -> Iterator[P
         label, _, description = str(merged.get("description", "")).partition(".")
         kind = kind_of(merged, root)
         if kind == "object":
-            yield from _places(merged, f"{path}.", root, depth + 1)
+            yield from _places(merged, f"{path}.", root, depth + 1, label)
         elif kind == "array":
             item = merge(merged.get("items", {}), root)
             inner = kind_of(item, root)
             if inner == "object":
-                yield Place(path, label, description, "list", many=True)
-                yield from _places(item, f"{path}[].", root, depth + 1)
+                yield Place(path, label, description, "list", many=True, part=part)
+                yield from _places(item, f"{path}[].", root, depth + 1, label)
             else:
                 codes = merged.get("x-codes") or item.get("x-codes")
-                yield Place(path, label, description, inner, True, codes, tuple(item.get("enum", ())))
+                yield Place(path, label, description, inner, True, codes, tuple(item.get("enum", ())), part)
         else:
             values = tuple(str(value) for value in merged.get("enum", ()) if value is not None)
-            yield Place(path, label, description, kind, False, merged.get("x-codes"), values)
+            yield Place(path, label, description, kind, False, merged.get("x-codes"), values, part)
 
 
 def merge(schema: Schema, root: Schema) -> dict[str, Any]:

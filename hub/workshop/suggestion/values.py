@@ -13,7 +13,7 @@ from typing import Any
 
 from hub.domain.values import IdNumber, NotValid, PlaceCode
 from hub.translation.codecs import Unusable, build
-from hub.translation.codelists import Carried, CodeList
+from hub.translation.codelists import CodeList
 from hub.workshop.suggestion.lexicon import Lexicon
 from hub.workshop.suggestion.places import Place
 from hub.workshop.suggestion.sources import Field, instances
@@ -313,8 +313,8 @@ class Values:
         if _share(values, lambda value: len(value) > 16) > 0.2:
             return never("样例太长，不是代码", "the samples are too long for codes")
         if words is not None:
-            for way, read, odds in (("word as sent", words.read_word, 3.2), ("code", words.read_code, 1.4)):
-                if all(_takes(read, value) for value in values):
+            for way, read, odds in (("word as sent", _word, 3.2), ("code", _code, 1.4)):
+                if all(read(words, value) for value in values):
                     codec = {"codes": words.name} if way == "code" else {"codes": words.name, "as": way}
                     if way != "code" and set(values) <= set(words.names):
                         continue
@@ -332,13 +332,13 @@ class Values:
                         verdict.odds += 3.0
                         verdict.reasons.append(Reason("与证件号码所示性别一致", "it is the sex in the ID number"))
                     return verdict
-            some = _share(values, lambda value: _takes(words.read_word, value))
+            some = _share(values, lambda value: _word(words, value))
             if some >= 0.8 and len(values) >= 5:
                 return Verdict(
                     2.0,
                     {"codes": words.name, "as": "word as sent"},
                     [Reason(f"多数样例是{words.name}的名称", f"most samples are words of {words.name}")],
-                    unknown=tuple(value for value in values if not _takes(words.read_word, value)),
+                    unknown=tuple(value for value in values if not _word(words, value)),
                 )
         if _share(values, lambda value: bool(re.fullmatch(r"[0-9A-Za-z]{1,6}", value)) or len(value) <= 8) < 0.8:
             return never("样例不是代码", "the samples are no codes")
@@ -347,7 +347,7 @@ class Values:
         if words is not None:
             for value in set(values):
                 for word in (meant.get(value, ""), *(told or {}).get(value, ()), *self._meant(place.path, value)):
-                    if _takes(words.read_word, word) or word in words.names:
+                    if _word(words, word) or word in words.names:
                         table[value] = word if word in words.names else words.words[word]
                         break
         odds = (
@@ -396,7 +396,7 @@ class Values:
             if codes.coded or not set(codes.names.values()) <= set(place.values):
                 continue
             wordy = any(_HANZI.search(value) for value in values)
-            if wordy and all(_takes(codes.read_code, value) for value in values):
+            if wordy and all(_code(codes, value) for value in values):
                 return Verdict(
                     3.0,
                     {"codes": codes.name},
@@ -442,7 +442,7 @@ class Values:
                 continue
             if len(set(codes.names.values())) < 0.6 * len(place.values) or len(set(values)) < 2:
                 continue
-            if all(_takes(codes.read_code, value) for value in values):
+            if all(_code(codes, value) for value in values):
                 return Verdict(
                     1.2,
                     {"codes": codes.name},
@@ -632,7 +632,7 @@ class Values:
             if not codes.coded
             and any("书" in v for v in codes.names.values())
             and entry.values
-            and all(_HANZI.search(v) and _takes(codes.read_code, v) for v in entry.values)
+            and all(_HANZI.search(v) and _code(codes, v) for v in entry.values)
         ]
         if _share(entry.values, lambda value: bool(_DOCUMENT.fullmatch(value))) >= 0.6:
             codec = {"codes": fits[0].name} if fits else {}
@@ -701,9 +701,19 @@ def _is_id(value: str) -> bool:
 def _takes(read: Callable[[str], Any], value: str) -> bool:
     try:
         read(value)
-    except (NotValid, Carried):
+    except NotValid:
         return False
     return True
+
+
+def _word(codes: CodeList, value: str) -> bool:
+    """Whether a list reads a text as a word."""
+    return value in codes.words
+
+
+def _code(codes: CodeList, value: str) -> bool:
+    """Whether a list reads a text as a code."""
+    return value in (codes.names if codes.coded else codes.words)
 
 
 def _apart(value: str, separator: str | None) -> list[str]:

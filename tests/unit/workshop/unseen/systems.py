@@ -14,7 +14,7 @@ from tests.unit.workshop.unseen.people import people
 
 HERE = Path(__file__).parent
 #: The systems by which the weights were set, and those that were only ever scored.
-TUNED = ("coded", "detention", "highcourt", "jail", "tribunal")
+TUNED = ("bureau", "coded", "commune", "detention", "district", "gaol", "highcourt", "jail", "street", "tribunal")
 NEVER_TUNED = ("county", "precinct", "township")
 
 
