@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import contenders, measure, record, report, starting, steps, translation
+from benchmarks import contenders, measure, record, report, starting, steps, suggestion, translation
 from benchmarks.contenders import Services
 from benchmarks.load import percentile
 from benchmarks.report import Figure
@@ -24,7 +24,11 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Transfers of which the statements are counted: the number does not depend on the machine.
 COUNTED = 2 * steps.BATCH
 #: What needs no service and no hub that runs: each is given seconds for one measurement, and gives its figures.
-ALONE: tuple[Callable[[float], Sequence[Figure]], ...] = (record.figures, translation.figures)
+ALONE: tuple[Callable[[float], Sequence[Figure]], ...] = (
+    record.figures,
+    translation.figures,
+    suggestion.figures,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,8 @@ class _Writer:
             self._named_agency(section, key, at, remark)
         elif line.canonical == "person.local_numbers[].number" and key == line.canonical:
             self._local_number(section, at, remark)
+        elif "[]." in key and line.field is not None and not line.field.repeated:
+            self._only_item(section, key, at, remark)
         elif "[]." in key:
             name, _, inner = key.partition("[].")
             below = section.lists.setdefault(name, _Section(each=at))
@@ -204,6 +206,14 @@ class _Writer:
                 remark,
             )
         )
+
+    def _only_item(self, section: _Section, key: str, at: str, remark: str) -> None:
+        """One text that is the only item of a list: several are joined on the way out."""
+        name, _, inner = key.partition("[].")
+        asked = self._foreign(at)
+        section.into.append(_Entry(name, {"compute": f"[{{'{inner}': {asked}}}]", "when": f"{asked} != ''"}, remark))
+        several = f"join(record.{name}.map(item, item.{inner}), '；')"
+        section.out.append(_Entry(at, {"compute": several, "when": f"size(record.{name}) > 0"}, remark))
 
     def _coded(self, section: _Section, line: Line, key: str, at: str, remark: str) -> None:
         """Codes of the system's own: a list where canonical values are plain, a computation where they are coded."""
