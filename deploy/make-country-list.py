@@ -15,6 +15,7 @@ import yaml
 
 FILE = Path(__file__).resolve().parent.parent / "mappings" / "codelists" / "gbt2659.yaml"
 HEAD = """\
+# yaml-language-server: $schema=../schemas/codelist.schema.json
 # Made by deploy/make-country-list.py from pycountry (ISO 3166-1, whose codes GB/T 2659 takes over); not written by hand.
 name: GB/T 2659
 zh: 世界各国和地区名称代码
