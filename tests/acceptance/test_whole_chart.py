@@ -390,3 +390,36 @@ def record_without_decision(who: Mapping[str, Any]) -> dict[str, Any]:
         "case": {"number": who["case"]["number"]},
         "correction": {"execution_place": "370826"},
     }
+
+
+def test_the_drawn_chart_counts_what_has_walked(county: County) -> None:
+    """`hub chart --counts` against every transfer that the hub lists, counted here one by one."""
+    for name in ("admission.notice", "assessment.request"):
+        arrived(county, send(county, COURT, name, record_of(CHART.exchanges[name], someone())))
+
+    def listed() -> dict[str, dict[str, int]]:
+        items = county.hub_json("transfer", "list", "--limit", "1000")["items"]
+        assert len(items) < 1000
+        answers = {(item["in_reply_to"], item["exchange"]) for item in items}
+        found: dict[str, dict[str, int]] = {}
+        for item in items:
+            counts = found.setdefault(item["exchange"], dict.fromkeys(("all", "under_way", "parked", "owed"), 0))
+            reply = CHART.exchanges[item["exchange"]].reply
+            main = {one["status"] for one in item["deliveries"] if one["role"] == "to"}
+            counts["all"] += 1
+            counts["parked"] += item["status"] == "parked"
+            counts["under_way"] += any(one["status"] not in ARRIVED | {"parked"} for one in item["deliveries"])
+            owes = main & ({"delivered"} if reply == "receipt" else {"delivered", "accepted"}) if reply else set()
+            counts["owed"] += bool(owes) and (reply == "receipt" or (item["id"], reply) not in answers)
+        return found
+
+    def drawn() -> dict[str, dict[str, int]]:
+        edges = {edge["exchange"]: edge["counts"] for edge in county.hub_json("chart", "--counts")["edges"]}
+        assert set(edges) == set(CHART.exchanges)
+        return {
+            name: {key: counts[key] for key in ("all", "under_way", "parked", "owed")}
+            for name, counts in edges.items()
+            if counts["all"]
+        }
+
+    assert until("the chart and the list agree", lambda: found if (found := drawn()) == listed() else None)
