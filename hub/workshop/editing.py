@@ -452,8 +452,10 @@ def _field(field: fields.Field[Any]) -> dict[str, Any]:
             found = dict(FLAG)
         case fields.Date():
             found = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
-        case _:
+        case fields.String():
             found = dict(STRING)
+        case _:
+            found = {}  # a value of any kind
     for rule in field.validators:
         match rule:
             case validate.OneOf():
@@ -462,7 +464,7 @@ def _field(field: fields.Field[Any]) -> dict[str, Any]:
                 found["pattern"] = rule.regex.pattern
             case validate.Length():
                 low, high = (rule.equal, rule.equal) if rule.equal is not None else (rule.min, rule.max)
-                of = "Items" if found["type"] == "array" else "Length"
+                of = "Items" if found.get("type") == "array" else "Length"
                 found |= {f"min{of}": low} if low is not None else {}
                 found |= {f"max{of}": high} if high is not None else {}
             case validate.Range():
