@@ -13,6 +13,8 @@ from typing import Any
 
 import cel
 
+from hub.translation.conditions import Unsure, plain
+
 NAMES = ("record", "foreign", "message", "others", "context", "item")
 #: What CEL brings along, of which the operators have names of their own (`_&&_`, `@in`, …).
 _BUILT_IN = frozenset(
@@ -111,7 +113,7 @@ def compile_expression(source: str) -> Value:
 
     parts = {name: _parts(source, name) for name in names}
 
-    def run(offered: Offered) -> Any:
+    def by_cel(offered: Offered) -> Any:
         variables = {name: _only(offered[name](), parts[name]) for name in names if name in offered}
         try:
             # a context with functions costs several times the evaluation, so it is made only where one is called
@@ -120,5 +122,15 @@ def compile_expression(source: str) -> Value:
             return None
         except (ValueError, TypeError, RuntimeError, OverflowError) as error:
             raise Failed(str(error).splitlines()[0]) from error
+
+    answer = plain(source)
+    if answer is None:
+        return by_cel
+
+    def run(offered: Offered) -> Any:
+        try:
+            return answer(offered)
+        except Unsure:
+            return by_cel(offered)
 
     return run

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import cast
 
 from lxml import etree
 
@@ -27,6 +28,7 @@ _DECLARATION = re.compile(r"\s*<\?xml(?:\s[^?>]*)?\?>")
 _DECLARED = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _BASE64 = re.compile(r"[A-Za-z0-9+/= ]{64,}")
 
+_NIL = f"{{{XSI}}}nil"
 #: Attributes that say how an element is written, not what it means.
 _NOT_CONTENT = (f"{{{XSI}}}type", f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
 
@@ -234,24 +236,38 @@ def _inside(root: etree._Element) -> etree._Element:
 
 
 def _index(root: etree._Element, prefixes: Mapping[str, str]) -> Node:
-    top = _node(root, None, prefixes)
+    #: each tag is taken apart once
+    names: dict[object, tuple[str, str]] = {root.tag: _name(str(root.tag), prefixes)}
+    namespace, name = names[root.tag]
+    top = Node(name, namespace, None, 1)
+    _fill(top, root, prefixes)
     pending = [(root, top, 1)]
     while pending:
         element, node, depth = pending.pop()
         if depth > DEEPEST:
             raise malformed("xml.too-deep", f"元素嵌套超过{DEEPEST}层", f"elements are nested deeper than {DEEPEST}")
         stray = [node.text.strip()] if len(element) else []
+        children, order = node.children, node.order
         for child in element:
-            if not isinstance(child.tag, str):
-                raise malformed("xml.entity", "报文不得包含实体引用", "a record must not carry entity references")
-            below = _node(child, node, prefixes)
-            siblings = node.children.setdefault(below.name, [])
+            tag = child.tag
+            known = names.get(tag)
+            if known is None:
+                if not isinstance(tag, str):
+                    raise malformed("xml.entity", "报文不得包含实体引用", "a record must not carry entity references")
+                known = names[tag] = _name(tag, prefixes)
+            namespace, name = known
+            siblings = children.get(name)
+            if siblings is None:
+                siblings = children[name] = []
+            below = Node(name, namespace, node, len(siblings) + 1)
+            _fill(below, child, prefixes)
             siblings.append(below)
-            below.position = len(siblings)
-            node.order.append(below)
-            if child.tail and (tail := child.tail.strip()):
+            order.append(below)
+            tail = child.tail
+            if tail and (tail := tail.strip()):
                 stray.append(tail)
-            pending.append((child, below, depth + 1))
+            if len(child) or depth >= DEEPEST:
+                pending.append((child, below, depth + 1))
         if stray:
             node.text, node.stray = "", " ".join(part for part in stray if part)
     return top
@@ -263,16 +279,16 @@ def _name(tag: str, prefixes: Mapping[str, str]) -> tuple[str, str]:
     return namespace[1:], (prefixes.get(namespace + brace, "") + local) if prefixes else local
 
 
-def _node(element: etree._Element, parent: Node | None, prefixes: Mapping[str, str]) -> Node:
-    namespace, name = _name(str(element.tag), prefixes)
-    node = Node(name, namespace, parent, 1)
-    node.text = element.text or ""
-    for attribute, value in element.attrib.items():
-        if attribute == f"{{{XSI}}}nil":
-            node.nil = str(value).strip() in ("true", "1")
+def _fill(node: Node, element: etree._Element, prefixes: Mapping[str, str]) -> None:
+    """Text and attributes of an element."""
+    text = element.text
+    if text:
+        node.text = text
+    for attribute, value in cast(list[tuple[str, str]], element.items()):
+        if attribute == _NIL:
+            node.nil = value.strip() in ("true", "1")
         elif attribute not in _NOT_CONTENT:
-            node.attributes[_name(str(attribute), prefixes)[1]] = str(value)
-    return node
+            node.attributes[_name(attribute, prefixes)[1]] = value
 
 
 def fingerprint(root: Node, exchange: str, volatile: Iterable[tuple[str, ...]]) -> str:
@@ -287,14 +303,17 @@ def fingerprint(root: Node, exchange: str, volatile: Iterable[tuple[str, ...]]) 
 
 
 def _canonical(node: Node, skipped: set[int], add: Callable[[str], None]) -> None:
-    if id(node) in skipped:
+    if skipped and id(node) in skipped:
         return
     add(f"<{node.namespace}\x1f{node.name}")
-    for name in sorted(node.attributes):
-        add(f"\x1e{name}\x1f{' '.join(node.attributes[name].split())}")
+    if node.attributes:
+        for name in sorted(node.attributes):
+            add(f"\x1e{name}\x1f{' '.join(node.attributes[name].split())}")
     add("\x1enil>" if node.nil else ">")
-    text = " ".join((node.stray or node.text).split())
-    add(text.replace(" ", "") if len(text) >= 64 and _BASE64.fullmatch(text) else text)
+    text = node.stray or node.text
+    if text:
+        text = " ".join(text.split())
+        add(text.replace(" ", "") if len(text) >= 64 and _BASE64.fullmatch(text) else text)
     for child in node.order:
         _canonical(child, skipped, add)
     add("\x1d")

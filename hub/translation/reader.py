@@ -82,6 +82,7 @@ class Reading:
     id_numbers: list[tuple[dict[str, Any], str, str, str, str]] = field(default_factory=list)
     passed_over: dict[tuple[int, str | None], tuple[Node, str | None]] = field(default_factory=dict)
     taken: set[tuple[int, str | None]] = field(default_factory=set)
+    offers: Mapping[str, Callable[[], Any]] | None = None
 
     def fault(self, error: NotValid, pointer: str, xpath: str | None, value: Any, source: str) -> None:
         self.faults.append(
@@ -103,14 +104,17 @@ class Reading:
         self.carried[node.path((f"@{attribute}",) if attribute else (), top=self.base)] = text
 
     def offered(self) -> Mapping[str, Callable[[], Any]]:
-        return {
-            "record": lambda: self.record,
-            "message": lambda: _plain(self.base),
-            "foreign": lambda: _plain(self.instance or self.base),
-            "others": lambda: [_plain(node) for node in self.others],
-            "context": lambda: dict(self.context),
-            "item": lambda: self.item or {},
-        }
+        """What expressions can ask for, as it is when they ask."""
+        if self.offers is None:
+            self.offers = {
+                "record": lambda: self.record,
+                "message": lambda: _plain(self.base),
+                "foreign": lambda: _plain(self.instance or self.base),
+                "others": lambda: [_plain(node) for node in self.others],
+                "context": lambda: dict(self.context),
+                "item": lambda: self.item or {},
+            }
+        return self.offers
 
 
 def _plain(node: Node) -> Any:
