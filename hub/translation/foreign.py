@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import cast
 
 from lxml import etree
@@ -275,8 +276,15 @@ def _index(root: etree._Element, prefixes: Mapping[str, str]) -> Node:
 
 def _name(tag: str, prefixes: Mapping[str, str]) -> tuple[str, str]:
     """Namespace and name of a tag, the name with the prefix that the dialect has for its namespace."""
-    namespace, brace, local = tag.rpartition("}")
-    return namespace[1:], (prefixes.get(namespace + brace, "") + local) if prefixes else local
+    namespace, local = _apart(tag)
+    return namespace, (prefixes.get(f"{{{namespace}}}", "") + local) if prefixes else local
+
+
+@lru_cache(maxsize=4096)
+def _apart(tag: str) -> tuple[str, str]:
+    """Namespace and local name. The tags of a contract are few and come again with every message."""
+    namespace, _, local = tag.rpartition("}")
+    return namespace[1:], local
 
 
 def _fill(node: Node, element: etree._Element, prefixes: Mapping[str, str]) -> None:

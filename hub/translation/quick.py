@@ -337,3 +337,48 @@ _MAKERS: Mapping[str, Callable[[Any, Codec], Quick | None]] = {
     "offence": _offence,
     "document": _document,
 }
+
+
+# ---------------------------------------------------------------- reading
+#: The canonical value of a text that is plainly right; None for every other, which the codec reads.
+Decode = Callable[[str], Any]
+
+#: Keys of a line that is read, which say nothing of how its value is written.
+_ELSEWHERE_IN_READING = frozenset(["at", "from", "when", "missing", "as_written", "loses"])
+
+
+def quick_reading(clause: Mapping[str, Any], codec: Codec) -> Decode | None:
+    """The short cut for a line that is read, or None where it has none."""
+    keys = [key for key in CODECS if key in clause]
+    if set(clause) - _ELSEWHERE_IN_READING - set(keys):
+        return None
+    if keys == ["date"]:
+        first = clause["date"][0] if isinstance(clause["date"], list) and clause["date"] else clause["date"]
+        return {"yyyyMMdd": _compact_day, "yyyy-MM-dd": _day}.get(str(first))
+    if keys == ["check"] and clause["check"] == "case-number":
+        return _case_number
+    return None
+
+
+def _compact_day(text: str) -> str | None:
+    if len(text) != 8 or not text.isascii() or not text.isdigit():
+        return None
+    return _day(f"{text[:4]}-{text[4:6]}-{text[6:]}")
+
+
+def _day(text: str) -> str | None:
+    if len(text) != 10 or text[4] != "-" or text[7] != "-":
+        return None
+    try:
+        _is_date(text)
+    except ValueError:
+        return None
+    return text
+
+
+def resident_number(value: Any) -> str | None:
+    """A resident's number that is plainly right."""
+    try:
+        return _id_number(value)
+    except ValueError:
+        return None

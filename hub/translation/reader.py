@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from hub.translation.foreign import Node, path_of
 from hub.translation.formats.form import Format
 from hub.translation.formats.xml import Xml
 from hub.translation.mapping import Clause, Line, RecordMapping, Section, sentences
+from hub.translation.quick import quick_reading, resident_number
 from hub.translation.schema import Element
 
 Say = Callable[[str, int, str, str, str], None]
@@ -156,23 +157,25 @@ class Named:
             here.leaf = True
         return here
 
-    def left_over(self, node: Node, keep: Callable[[Node], bool], say: Callable[[Node, str, str], None]) -> None:
-        """Tell everything at and below a node that is not named."""
+    def left_over(self, node: Node, passed: Collection[int], say: Callable[[Node, str, str], None]) -> None:
+        """Tell everything at and below a node that is not named. `passed` are the ids of nodes that are not looked at."""
         if self.whole:
             return
-        for name, text in node.attributes.items():
-            if name not in self.attributes:
-                say(node, f"@{name}", text)
-        if node.stray or (node.text.strip() and not self.leaf):
+        if node.attributes:
+            for name, text in node.attributes.items():
+                if name not in self.attributes:
+                    say(node, f"@{name}", text)
+        if node.stray or (not self.leaf and node.text.strip()):
             say(node, "text()" if node.order else "", (node.stray or node.text).strip())
         for child in node.order:
-            if not keep(child):
+            if passed and id(child) in passed:
                 continue
             below = self.children.get(child.name)
             if below is None or (child.position > 1 and not below.many):
-                _NOTHING.left_over(child, keep, say)
-            else:
-                below.left_over(child, keep, say)
+                _NOTHING.left_over(child, passed, say)
+            elif child.order or child.attributes or child.stray or not below.leaf:
+                below.left_over(child, passed, say)
+            # else it holds nothing but the text that is named
 
 
 _NOTHING = Named()
@@ -456,7 +459,7 @@ class Reader:
             inside = _is_below(node, base)
             unmapped[node.path((below,) if below else (), top=base if inside else None)] = text
 
-        self.named.left_over(_top(base), lambda child: id(child) not in foreign, tell)
+        self.named.left_over(_top(base), foreign, tell)
         record["exchange"] = self.mapping.exchange
         record["unmapped"] = unmapped
         label = instance.first(self._label)
@@ -485,7 +488,7 @@ class Reader:
             ] + "/id_type" in reading.carried_at:
                 continue
             try:
-                owner[key] = IdNumber.parse(owner[key]).text
+                owner[key] = resident_number(owner[key]) or IdNumber.parse(owner[key]).text
             except NotValid as error:
                 reading.faults.append(Fault(error.rule, pointer, error.zh, error.en, xpath, owner[key], source))
 
@@ -557,7 +560,7 @@ class Reader:
                 for node in nodes:
                     _NOTHING.left_over(
                         node,
-                        lambda _: True,
+                        (),
                         lambda at, below, text: reading.carried.__setitem__(
                             at.path((below,) if below else (), top=reading.base), text
                         ),
@@ -772,9 +775,15 @@ def _text(
     written = str(clause.get("as_written")) if clause.get("as_written") else None
     put_written = putter(written) if written else None
     is_id_number = codec.kind == "id-number"
+    only_step = steps[0] if len(steps) == 1 else None
+    short = quick_reading(clause.keys, codec)
 
     def way(here: Node, out: dict[str, Any], reading: Reading, pointer: str) -> Any:
-        node = here.first(steps)
+        if only_step is None:
+            node = here.first(steps)
+        else:
+            found = here.children.get(only_step)
+            node = found[0] if found else None
         text = "" if node is None else (node.attributes.get(attribute, "") if attribute else node.text).strip()
         if not text:
             if nillable and node is not None:
@@ -791,7 +800,9 @@ def _text(
             return ABSENT
         assert node is not None
         try:
-            value = decode(text)
+            value = short(text) if short else None
+            if value is None:
+                value = decode(text)
         except NotValid as error:
             reading.fault(error, pointer, node.xpath((f"@{attribute}",) if attribute else ()), text, source)
             return ABSENT

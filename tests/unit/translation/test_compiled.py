@@ -163,7 +163,7 @@ def _written(book: Book) -> list[tuple[str, str, Writer]]:
     return [(name, exchange, one) for name in book for exchange, one in book[name].writers.items()]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_the_code_writes_what_the_writer_writes(book: Book, data: st.DataObject) -> None:
     name, exchange, one = data.draw(st.sampled_from(_written(book)), label="mapping")
