@@ -111,3 +111,27 @@ def test_what_is_no_archive_or_says_that_it_is_smaller_than_it_is_is_refused(pri
         Release.unpacked("prison", out.getvalue())
     with pytest.raises(NotARelease, match="missing"):
         Release.of("prison", {"codelists/prison-units.yaml": b""})
+
+
+def test_a_dialect_that_reads_addresses_brings_the_tables_of_places(tmp_path: Path) -> None:
+    config = tmp_path / "mappings"
+    home = config / "dialects" / "toy"
+    home.mkdir(parents=True)
+    for shared in ("codelists", "places"):
+        (config / shared).symlink_to(MAPPINGS / shared)
+    (home / "dialect.yaml").write_text("dialect: toy\nformat: json\nwrites: [toy]\n", encoding="utf-8")
+    (home / "toy.yaml").write_text(
+        "dialect: toy\nexchange: toy\nrecord: $\nlines:\n  person.residence: {at: DZ, address: full}\n",
+        encoding="utf-8",
+    )
+    release = of_configuration(config, "toy")
+    assert {path for path in release.files if path.startswith("places/")} == {
+        f"places/{path.name}" for path in (MAPPINGS / "places").glob("*.csv")
+    }
+    compiled = compiler(Agencies([], {}), {})(Release.unpacked("toy", release.packed()))
+    assert not compiled.findings
+    assert compiled.dialect is not None
+    (home / "toy.yaml").write_text(
+        "dialect: toy\nexchange: toy\nrecord: $\nlines: {person.name: XM}\n", encoding="utf-8"
+    )
+    assert not [path for path in of_configuration(config, "toy").files if path.startswith("places/")]
