@@ -24,11 +24,13 @@ from hub.chart import Choice, breadth, legend, passed, phase, plan, whole
 from hub.chart.picture import STYLE
 from hub.console import access, language
 from hub.console.band import NEXT_ROOM, band, wrapped
+from hub.console.lineage import table_of
 from hub.console.messages import Readable, Secrets, readable
 from hub.console.record import RecordTable
 from hub.domain.faults import Fault, HubError, Refused
+from hub.flow import explain
 from hub.flow.parts import Hub
-from hub.store import chart_counts, console_queries, queries
+from hub.store import chart_counts, console_queries, passages, queries
 from hub.translation.documents import file_name
 
 log = logging.getLogger(__name__)
@@ -102,6 +104,7 @@ def console(hub: Hub) -> Blueprint:
         ("/refused", "refusals", desk.refusals),
         ("/refused/<submission>", "refusal", desk.refusal),
         ("/transfers/<transfer>", "transfer", desk.transfer),
+        ("/transfers/<transfer>/lineage", "lineage", desk.lineage),
         ("/persons", "persons", desk.persons),
         ("/persons/<person>", "person", desk.person),
         ("/agencies", "agencies", desk.agencies),
@@ -334,6 +337,16 @@ class _Desk:
             sent_form=self._readable(sent[chosen]["payload"], sent[chosen]["media_type"], sent[chosen]["dialect"])
             if sent
             else None,
+        )
+
+    def lineage(self, transfer: str) -> str:
+        passed = passages.passage(self._hub, None, transfer)
+        found = explain.explain(self._hub, passed, None, _language())
+        return render_template(
+            "console/lineage.html",
+            found=found,
+            label=passed.transfer.label,
+            **table_of(self._table, passed.transfer.record, found, _language()),
         )
 
     def _founded(self, exchange: str) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,27 @@ class RecordTable:
                 found += [Section(label, rows)] if rows else []
         return found
 
+    def one(self, exchange: str, pointer: str, value: Any, language: str) -> tuple[str, str, str]:
+        """The name, the value and what is said beside it, of one place by its JSON Pointer."""
+        try:
+            schema = record_schema(exchange)
+        except KeyError:
+            schema = {}
+        schemas: list[Mapping[str, Any]] = [schema]
+        labels: list[str] = []
+        path: list[str] = []
+        for step in (step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]):
+            if step.isdigit():
+                schemas = _items(schemas, schema)
+                labels.append(str(int(step) + 1))
+            else:
+                schemas = _property(schemas, step, schema)
+                labels.append(_label(schemas, step, schema, language))
+                path.append(step)
+        writer = _Writer(self._hub, self._lists, schema, language)
+        plain = writer.plain(value, ".".join(path)) or (json.dumps(value, ensure_ascii=False), "")
+        return " · ".join(labels), *plain
+
 
 class _Writer:
     def __init__(
@@ -84,7 +106,7 @@ class _Writer:
         self, value: Any, schemas: list[Mapping[str, Any]], path: str, labels: tuple[str, ...], own: str = ""
     ) -> Iterator[Row]:
         label = " · ".join(labels) or own
-        plain = self._plain(value, path)
+        plain = self.plain(value, path)
         if plain is not None:
             yield Row(label, *plain, path)
         elif isinstance(value, Mapping):
@@ -109,7 +131,7 @@ class _Writer:
             )
         return ("; " if self._language == "en" else "；").join(told)
 
-    def _plain(self, value: Any, path: str) -> tuple[str, str] | None:
+    def plain(self, value: Any, path: str) -> tuple[str, str] | None:
         """A value that stands on one line, with what is said beside it; None for what has parts."""
         if value is None:
             return "—", ""
@@ -122,7 +144,7 @@ class _Writer:
         if isinstance(value, Mapping):
             return self._known_shape(value, path)
         if isinstance(value, list):
-            told = [self._plain(inner, path) for inner in value]
+            told = [self.plain(inner, path) for inner in value]
             if not any(isinstance(inner, Mapping) and "system" not in inner for inner in value) and all(told):
                 return self._joint.join(t[0] for t in told if t) or "—", self._joint.join(
                     t[1] for t in told if t and t[1]
