@@ -25,6 +25,7 @@ from hub.chart.picture import STYLE
 from hub.console import access, language
 from hub.console.band import NEXT_ROOM, band, wrapped
 from hub.console.lineage import table_of
+from hub.console.mapping_pages import views
 from hub.console.messages import Readable, Secrets, readable
 from hub.console.record import RecordTable
 from hub.domain.faults import Fault, HubError, Refused
@@ -114,6 +115,8 @@ def console(hub: Hub) -> Blueprint:
         ("/documents/<transfer>/<int:number>", "document", desk.document),
         ("/<path:anything>", "nothing", _nothing),
     ):
+        pages.add_url_rule(rule, name, view, methods=["GET"])
+    for rule, name, view in zip(("/mappings", "/mappings/<version>"), ("mappings", "mapping"), views(hub), strict=True):
         pages.add_url_rule(rule, name, view, methods=["GET"])
     pages.add_url_rule("/search", "search", desk.search, methods=["POST"])
     return pages

@@ -46,6 +46,12 @@ def hub(tmp_path: Path, store_url: str, clock: StoppedClock) -> Iterator[Hub]:
         yield made
 
 
+@pytest.fixture
+def sqlite_hub(tmp_path: Path, sqlite_url: str, clock: StoppedClock) -> Iterator[Hub]:
+    with county_hub(tmp_path, sqlite_url, clock) as made:
+        yield made
+
+
 def tried(hub: Hub) -> tuple[Path, Agencies, tuple[str, ...], Callable[[], Mapping[str, Any]]]:
     """What a trial of a release needs of a hub."""
     schemas = {name: record_schema(name) for name in hub.catalogue.exchanges}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from hub.domain.mapping_versions import ADMINISTRATOR, APPROVER, EDITOR, STEPS, 
 from hub.flow.parts import Hub
 from hub.translation.release import NotARelease, Release
 from tests.flow_hub import MAPPINGS, StoppedClock, at_once, make_hub
-from tests.integration.mappings.conftest import changed, county_hub
+from tests.integration.mappings.conftest import changed
 
 THEN = datetime(2021, 3, 1, tzinfo=UTC)
 LI = Operator("li", frozenset({EDITOR}), "admin", THEN)
@@ -80,9 +79,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sqlite_url: str, clock: StoppedClock) -> Iterator[Desk]:
-    with county_hub(tmp_path, sqlite_url, clock) as hub:
-        yield Desk(hub, clock)
+def desk(sqlite_hub: Hub, clock: StoppedClock) -> Desk:
+    return Desk(sqlite_hub, clock)
 
 
 @pytest.fixture
