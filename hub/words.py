@@ -23,6 +23,9 @@ STATUS: dict[str, tuple[str, str]] = {
     "submitted": ("对方处理中", "being decided there"),
     "returned": ("被退回", "returned"),
     "unknown": ("结果不明", "outcome unknown"),
+    "under_way": ("在途", "under way"),
+    "owed": ("待回复", "answer owed"),
+    "overdue": ("超期", "overdue"),
 }
 ROLES: dict[str, tuple[str, str]] = {"to": ("主送", "to"), "copy": ("抄送", "copy")}
 CHANNELS: dict[str, tuple[str, str]] = {

@@ -56,11 +56,11 @@ class Column:
 COLUMNS = (
     Column("all", ("全部", "all")),
     Column("recent", (f"近{RECENT_DAYS}日", f"last {RECENT_DAYS} days")),
-    Column("under_way", ("在途", "under way"), "open"),
+    Column("under_way", ("在途", "under way"), "open", "under_way"),
     Column("parked", ("待人工", "held"), "bad", "parked"),
-    Column("owed", ("待回复", "owed"), "open"),
+    Column("owed", ("待回复", "owed"), "open", "owed"),
     Column("returned", ("退回", "returned"), "warn", "returned"),
-    Column("overdue", ("超期", "overdue"), "bad"),
+    Column("overdue", ("超期", "overdue"), "bad", "overdue"),
 )
 
 

@@ -262,6 +262,7 @@ class _Desk:
             counts=counts,
             statuses=console_queries.TRANSFER_STATUSES,
             states=console_queries.DELIVERY_STATES,
+            standings=chart_counts.STANDINGS,
             **self._choices(),
         )
         return (page, 422) if faults else page

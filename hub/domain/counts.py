@@ -10,7 +10,7 @@ class Counts:
     """Transfers of one exchange.
 
     `all` ever accepted and `recent` of them in the last `RECENT_DAYS` days; `under_way`: some delivery has not arrived;
-    `parked`: a person must act; `owed`: arrived, and a receipt or reply is still to come; `returned`: by a main
+    `parked`: a person must act; `owed`: arrived, and a receipt or reply is still to come; `returned`: by a
     recipient; `overdue`: a term that the hub can watch is over and what should have ended it has not happened.
     `provisional`: an overdue term was reckoned with a year whose holidays are not announced yet.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, exists, func, or_, select, union
 
 from hub.clock import SHANGHAI
 from hub.domain.counts import RECENT_DAYS, Counts
@@ -24,6 +24,8 @@ from hub.store import tables as t
 
 S = DeliveryState
 UNDER_WAY = (S.WAITING, S.READY, S.RELEASED, S.ATTEMPTING, S.SUBMITTED)
+#: Counts whose transfers a list can be narrowed to, beside the states that the store keeps.
+STANDINGS = ("under_way", "owed", "overdue")
 MAIN = t.delivery.c.role == "to"
 #: Conditions on `transfer`: whom or which case it is about.
 About = Sequence[ColumnElement[bool]]
@@ -54,6 +56,23 @@ def counts(hub: Hub, *, person: str | None = None, case: str | None = None) -> d
     return {exchange: Counts(**values) for exchange, values in found.items()}
 
 
+def standing(hub: Hub, name: str) -> ColumnElement[bool]:
+    """The condition on `transfer` rows that are counted under one of `STANDINGS`, so that a list can show them."""
+    catalogue = hub.catalogue
+    if name == "overdue":
+        now = hub.clock.now()
+        each = _past_a_term((), catalogue, list(watched(catalogue, now, hub.workdays)), now)
+        return t.transfer.c.id.in_(select(each.c.id))
+    if name == "under_way":
+        return _has_delivery(t.delivery.c.status.in_(UNDER_WAY))
+    replies = _replies(catalogue)
+    arrived = _has_delivery(MAIN, t.delivery.c.status.in_((S.DELIVERED, S.ACCEPTED)))
+    return or_(
+        and_(t.transfer.c.exchange.in_(_receipted(catalogue)), _has_delivery(MAIN, t.delivery.c.status == S.DELIVERED)),
+        and_(t.transfer.c.exchange.in_(replies), arrived, ~_answered(replies)),
+    )
+
+
 # ------------------------------------------------------------------ where deliveries are
 def _all(db: Connection, about: About, now: datetime) -> Sequence[Any]:
     recent = t.transfer.c.accepted_at >= now - timedelta(days=RECENT_DAYS)
@@ -70,12 +89,10 @@ def _all(db: Connection, about: About, now: datetime) -> Sequence[Any]:
 
 
 def _under_way(db: Connection, about: About, catalogue: Catalogue) -> Sequence[Any]:
-    """Transfers with a delivery that has not arrived, with one that a main recipient returned, and with one that waits for
-    its receipt."""
+    """Transfers with a delivery that has not arrived, with one that was returned, and with one that waits for its receipt."""
     not_there = t.delivery.c.status.in_(UNDER_WAY)
-    returned = and_(MAIN, t.delivery.c.status == S.RETURNED)
-    receipts = [exchange.id for exchange in catalogue.exchanges.values() if exchange.reply == RECEIPT]
-    owed = and_(MAIN, t.delivery.c.status == S.DELIVERED, t.transfer.c.exchange.in_(receipts))
+    returned = t.delivery.c.status == S.RETURNED
+    owed = and_(MAIN, t.delivery.c.status == S.DELIVERED, t.transfer.c.exchange.in_(_receipted(catalogue)))
     return db.execute(
         select(
             t.transfer.c.exchange,
@@ -107,6 +124,15 @@ def _unanswered(db: Connection, about: About, catalogue: Catalogue) -> Sequence[
         )
         .group_by(t.transfer.c.exchange)
     ).all()
+
+
+def _receipted(catalogue: Catalogue) -> list[str]:
+    """The exchanges that are answered by a receipt alone."""
+    return [exchange.id for exchange in catalogue.exchanges.values() if exchange.reply == RECEIPT]
+
+
+def _has_delivery(*conditions: Any) -> ColumnElement[bool]:
+    return exists().where(t.delivery.c.transfer_id == t.transfer.c.id, *conditions)
 
 
 def _replies(catalogue: Catalogue) -> dict[str, str]:
@@ -171,8 +197,14 @@ def can_be_watched(clock: ClockRule, start: TermEvent, stop: TermEvent) -> bool:
 def _overdue(
     db: Connection, about: About, catalogue: Catalogue, late: Sequence[Watched], now: datetime
 ) -> Sequence[Any]:
-    """How many transfers of each exchange are past a term, each once. A person who should have reported by a day that the
-    transfer named, and whom nobody has taken over, counts with the transfer that set the person on the way."""
+    """How many transfers of each exchange are past a term, each once."""
+    each = _past_a_term(about, catalogue, late, now)
+    return db.execute(select(each.c.exchange, func.count().label("overdue")).group_by(each.c.exchange)).all()
+
+
+def _past_a_term(about: About, catalogue: Catalogue, late: Sequence[Watched], now: datetime) -> Subquery:
+    """(exchange, id) of each transfer that is past a term, once. A person who should have reported by a day that the
+    transfer named, and whom nobody has taken over, is told of with the transfer that set the person on the way."""
     chosen = [
         select(t.transfer.c.exchange, t.transfer.c.id)
         .join(t.transit, t.transit.c.transfer_id == t.transfer.c.id)
@@ -195,8 +227,7 @@ def _overdue(
                 _not_stopped(stop, replies),
             )
         )
-    each = union(*chosen).subquery()
-    return db.execute(select(each.c.exchange, func.count().label("overdue")).group_by(each.c.exchange)).all()
+    return union(*chosen).subquery()
 
 
 def _began(start: TermEvent, one: Watched) -> ColumnElement[bool]:

@@ -15,10 +15,11 @@ from hub.domain.transfers import DeliveryState
 from hub.domain.values import CaseNumber, NotValid
 from hub.flow.parts import Hub
 from hub.store import tables as t
+from hub.store.chart_counts import STANDINGS, standing
 from hub.store.queries import iso
 
 #: Statuses of a transfer as a whole, and states of a single delivery, that a list can be narrowed to.
-TRANSFER_STATUSES = ("parked", "accepted", "delivering", "delivered", "answered", "withdrawn")
+TRANSFER_STATUSES = ("parked", "accepted", "delivering", "delivered", "answered", "kept", "withdrawn")
 DELIVERY_STATES = (
     DeliveryState.UNKNOWN.value,
     DeliveryState.RETURNED.value,
@@ -48,9 +49,9 @@ def transfers(hub: Hub, filters: Mapping[str, str], limit: int = 50, after: int 
     """`{items, next}`, newest first, `next` being the mark of the following page or None.
 
     Filters: case (a number as anybody writes it, or the hub's id), person (id), exchange, agency, state (one of
-    `TRANSFER_STATUSES` or `DELIVERY_STATES`). Raises `Refused` for a case number that is none.
+    `TRANSFER_STATUSES`, `DELIVERY_STATES` or `STANDINGS`). Raises `Refused` for a case number that is none.
     """
-    query = select(t.transfer).where(*_conditions(filters))
+    query = select(t.transfer).where(*_conditions(hub, filters))
     if after is not None:
         query = query.where(t.transfer.c.seq < after)
     with hub.database.read() as db:
@@ -59,7 +60,7 @@ def transfers(hub: Hub, filters: Mapping[str, str], limit: int = 50, after: int 
     return {"items": items, "next": rows[limit - 1].seq if len(rows) > limit else None}
 
 
-def _conditions(filters: Mapping[str, str]) -> list[Any]:
+def _conditions(hub: Hub, filters: Mapping[str, str]) -> list[Any]:
     found: list[Any] = []
     if case := filters.get("case"):
         found.append(
@@ -73,7 +74,9 @@ def _conditions(filters: Mapping[str, str]) -> list[Any]:
         found.append(t.transfer.c.exchange == exchange)
     if agency := filters.get("agency"):
         found.append(or_(t.transfer.c.sender == agency, _has_delivery(t.delivery.c.recipient == agency)))
-    if state := filters.get("state"):
+    if (state := filters.get("state")) in STANDINGS:
+        found.append(standing(hub, state))
+    elif state:
         found.append(
             _has_delivery(t.delivery.c.status == state) if state in DELIVERY_STATES else t.transfer.c.status == state
         )

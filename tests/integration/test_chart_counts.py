@@ -17,8 +17,8 @@ from hub.domain.transfers import DeliveryState
 from hub.flow import receipts
 from hub.flow.intake import submit_record
 from hub.flow.parts import Hub
-from hub.store import queries
-from hub.store.chart_counts import counts
+from hub.store import console_queries, queries
+from hub.store.chart_counts import STANDINGS, counts
 from tests.flow_hub import (
     BUREAU,
     COURT,
@@ -65,7 +65,12 @@ class Desk:
         self.hand.run()
 
     def counts(self, exchange: str = NOTICE) -> Counts:
-        return counts(self.hub).get(exchange, Counts())
+        """What is counted; a list that is narrowed to any of it holds as many."""
+        found = counts(self.hub).get(exchange, Counts())
+        for name in (*STANDINGS, "parked", "returned"):
+            listed = console_queries.transfers(self.hub, {"exchange": exchange, "state": name})["items"]
+            assert len(listed) == getattr(found, name), name
+        return found
 
     def overdue(self, exchange: str = NOTICE) -> int:
         return self.counts(exchange).overdue
