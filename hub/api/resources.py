@@ -637,6 +637,7 @@ class RoutingFound(Resource):
     to = fields.List(fields.String(), required=True)
     copies = fields.List(fields.String(), required=True)
     gaps = _many(Fault)
+    warnings = _words()
 
 
 class PreviewRecipient(Resource):

@@ -20,11 +20,12 @@ NEXT_ROOM = NEXT - 56
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One holder's time. `days` is None while it lasts; `shade` tells neighbours apart."""
+    """One holder's time, or the time after the end, when nobody answers (`holder` None). `days` is None while it lasts;
+    `shade` tells neighbours apart."""
 
     x: float
     width: float
-    holder: str
+    holder: str | None
     words: tuple[str, ...]
     since: str
     days: int | None
@@ -40,7 +41,9 @@ class Band:
     end: float
 
 
-def band(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], now: datetime, more: bool) -> Band | None:
+def band(
+    history: Sequence[Mapping[str, Any]], names: Mapping[str | None, str], now: datetime, more: bool
+) -> Band | None:
     """The band of a ledger (`holder`, `since`, `cause`), or None for an empty one. `more`: leave room behind its end.
 
     A stretch's width grows with the logarithm of its days, so that two days stand beside nine years and both can be read.
@@ -57,7 +60,7 @@ def band(history: Sequence[Mapping[str, Any]], names: Mapping[str, str], now: da
     least = min(LEAST, room / len(history))
     weights = [math.log1p(days) + 0.2 for days in lasted]
     spare = room - least * len(history)
-    shades: dict[str, int] = {}
+    shades: dict[str | None, int] = {}
     stretches, x = [], 0.0
     for line, end, days, weight in zip(history, ends, lasted, weights, strict=True):
         width = least + spare * weight / sum(weights)

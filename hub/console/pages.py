@@ -31,6 +31,7 @@ from hub.console.record import RecordTable
 from hub.domain.faults import Fault, HubError, Refused
 from hub.flow import explain
 from hub.flow.parts import Hub
+from hub.flow.receipts import RECEIPT
 from hub.store import chart_counts, console_queries, passages, queries
 from hub.translation.documents import file_name
 
@@ -81,6 +82,7 @@ TONES: Mapping[str, str] = {
     "submitted": "open",
     "delivered": "good",
     "answered": "good",
+    "kept": "good",
     "parked": "bad",
     "unknown": "bad",
     "returned": "warn",
@@ -214,6 +216,7 @@ class _Desk:
             "tone": lambda name: TONES.get(name, "quiet"),
             "agency": lambda found: self._hub.agency_name(found, now),
             "exchange": self._exchange_name,
+            "is_answer": lambda name: name == RECEIPT or self._hub.catalogue.only_answers(name),
             "role": lambda name: _pick(words.ROLES.get(name, (name, name))),
             "channel": lambda name: _pick(words.CHANNELS.get(name, (name, name))),
             "strength": lambda name: _pick(STRENGTHS.get(name, (name, name))),
@@ -437,6 +440,7 @@ class _Desk:
         standing = queries.responsibility(self._hub, None, person)
         who = console_queries.persons(self._hub, [person])[0]
         names = {line["holder"]: self._hub.agency_name(line["holder"], _language()) for line in standing["history"]}
+        names[None] = "No longer supervised" if _language() == "en" else "已终止，不再有单位负责"
         drawn = band(standing["history"], names, self._hub.clock.now(), standing["in_transit"] is not None)
         events = [
             {**event, "text": words.tell(self._hub, event, _language())}

@@ -44,9 +44,10 @@ def judge(
     exchange = hub.catalogue.get(exchange_id)
     if faults or exchange is None:
         return tuple(faults), ()
-    routing = Resolver(hub.catalogue, hub.agencies, record, sender, None).route(exchange)
-    if routing.faults:
-        return routing.faults, ()
+    resolver = Resolver(hub.catalogue, hub.agencies, record, sender)
+    routing = resolver.route(exchange)
+    if trouble := resolver.judge(exchange).faults or routing.faults:
+        return trouble, ()
     if hint is not None and hint not in routing.to:
         differs = Fault(
             "place.differs",

@@ -41,6 +41,7 @@ def preview(hub: Hub, agency: str, body: Mapping[str, Any], language: str = "zh"
             "to": list(piece.routing.to),
             "copies": list(piece.routing.copies),
             "gaps": [gap.as_error(language) for gap in piece.routing.gaps],
+            "warnings": [en if language.startswith("en") else zh for zh, en in piece.warnings],
         },
         "recipients": [_for_one(hub, piece, transfer, role, recipient, language) for role, recipient in named],
     }

@@ -352,6 +352,10 @@ def test_what_the_law_does_not_list_is_passed_on_with_a_warning(county: County) 
     assert POLICE in arrived(county, sent)
     assert any("没有列出假释" in line for line in county.told(BUREAU, sent.id))
     assert any("does not list parole" in line for line in county.told(BUREAU, sent.id, "en"))
+    body = {"exchange": "sanction.public-security", "record": who}
+    tried = county.client(BUREAU).request("POST", "/v1/transfers/preview", json=body).expect()
+    (warned,) = tried["routing"]["warnings"]
+    assert "没有列出假释" in warned
 
 
 def test_an_answer_to_something_else_is_refused(county: County) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from hub.console.pages import console
 from hub.domain.faults import NotFound, Refused
 from hub.flow import intake, receipts
 from hub.flow.parts import Hub
@@ -152,3 +154,39 @@ def test_agencies_show_their_last_success_and_what_is_open(hub: Hub) -> None:
     assert (did[BUREAU]["failed"], did[BUREAU]["open"], did[BUREAU]["url"]) == (None, 0, "http://set.example/hook")
     assert did[NEIGHBOUR] == {"open": 0, "arrived": None, "failed": None, "url": None}
     assert set(did) == {agency.id for agency in hub.agencies}
+
+
+def ended(hub: Hub, case: int) -> str:
+    """A person whose correction is over: served, reported in, died."""
+    sent(hub, case)
+    intake.submit_record(hub, BUREAU, f"r-{case}", report_in(case))
+    death = {"person": {"id_number": id_number(case)}, "death": {"died_on": "2021-03-20"}}
+    told = intake.submit_record(hub, BUREAU, f"d-{case}", {"exchange": "discharge.death", "record": death})
+    until(lambda: everything_arrived(hub))
+    return str(told["person"])
+
+
+def test_after_the_end_nobody_answers_and_it_is_told_since_when_and_why(hub: Hub) -> None:
+    person = ended(hub, 1)
+    (listed,) = q.persons(hub, [person])
+    assert (listed["holder"], bool(listed["since"]), listed["dispute"]) == (None, True, False)
+    standing = queries.responsibility(hub, BUREAU, person)
+    assert [line["holder"] for line in standing["history"]] == [COURT, BUREAU, None]
+    assert (standing["holder"], standing["cause"]["exchange"]) == (None, "discharge.death")
+    other_case = intake.submit_record(hub, COURT, "n-again", notice(2, person=1))
+    assert other_case["person"] == person
+    assert queries.responsibility(hub, COURT, person)["holder"] == COURT, "another case opens it anew"
+
+
+def test_the_page_of_a_person_after_the_end_says_so(hub: Hub) -> None:
+    person = ended(hub, 1)
+    pages = Flask(__name__)
+    pages.register_blueprint(console(hub))
+    answer = pages.test_client().get(f"/console/persons/{person}", base_url="http://localhost")
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 200, page
+    assert "监管责任已终止，不再有单位负责" in page
+    assert page.count("至今") == 0, "the last who answered does not answer until now"
+    assert 'class="stretch over"' in page
+    listed = pages.test_client().get("/console/persons", base_url="http://localhost").get_data(as_text=True)
+    assert "已终止" in listed
