@@ -57,7 +57,9 @@ def _in_library(year: int) -> bool:
 
 
 # ------------------------------------------------------------------ files
-class _CalendarSchema(Schema):
+class CalendarSchema(Schema):
+    """`calendars/<year>.yaml`."""
+
     class Meta:
         unknown = RAISE
 
@@ -89,7 +91,7 @@ def _read(config_dir: Path) -> tuple[dict[int, Announced], list[Finding]]:
         if found is None:
             continue
         try:
-            loaded = _CalendarSchema().load(found)
+            loaded = CalendarSchema().load(found)
         except ValidationError as error:
             findings += [
                 Finding(shown, found.line_of(key), "calendar.shape", f"{key}：{told}", f"{key}: {told}")

@@ -13,11 +13,13 @@ from hub.commands.telling import JSON, LANGUAGE, print_json, told
 
 def texts() -> dict[str, str]:
     """Each schema file's name and content."""
-    from hub import configuration
+    from hub import configuration, workdays
     from hub.workshop import editing
 
     made = editing.all_schemas(
-        configuration.AgencySchema(), {name: shape() for name, shape in configuration.SHAPES.items()}
+        configuration.AgencySchema(),
+        {name: shape() for name, shape in configuration.SHAPES.items()},
+        workdays.CalendarSchema(),
     )
     return {name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n" for name, schema in made.items()}
 

@@ -411,6 +411,8 @@ def schema_for(path: PurePath) -> str | None:
             return "agency.schema.json"
         case ("workflow", _):
             return "workflow.schema.json"
+        case ("calendars", _):
+            return "calendar.schema.json"
     return None
 
 
@@ -490,7 +492,9 @@ def workflow(sections: Mapping[str, Schema]) -> dict[str, Any]:
     }
 
 
-def all_schemas(agency_shape: Schema, sections: Mapping[str, Schema]) -> dict[str, dict[str, Any]]:
+def all_schemas(
+    agency_shape: Schema, sections: Mapping[str, Schema], calendar_shape: Schema
+) -> dict[str, dict[str, Any]]:
     """Every schema by the name of its file under `mappings/schemas/`."""
     made = {
         "mapping": mapping(),
@@ -499,5 +503,6 @@ def all_schemas(agency_shape: Schema, sections: Mapping[str, Schema]) -> dict[st
         "codelist": codelist(),
         "agency": agency(agency_shape),
         "workflow": workflow(sections),
+        "calendar": {"title": "节假日 holidays of a year", **shaped(calendar_shape)},
     }
     return {f"{name}.schema.json": {"$schema": DRAFT, **schema} for name, schema in made.items()}
