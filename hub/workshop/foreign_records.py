@@ -25,6 +25,8 @@ from hub.workshop.meanings import Make, Meaning, Vocabulary, meaning_of, some_te
 
 _CONTENTS = tuple(base64.b64encode(content).decode() for content in DOCUMENTS.values())
 _INDEX = re.compile(r"\[\d+\]")
+#: A place of the foreign record in an expression; a name before a bracket is a function.
+_ASKED = re.compile(r"(?<![\w.])foreign(?:\.[^\W\d]\w*)+(?![\w(])")
 
 
 @dataclass(slots=True)
@@ -204,6 +206,15 @@ class ForeignRecords:
                 for clause in line.clauses:
                     if "at" in clause.keys:
                         self._leaf(self._place(base, str(clause.get("at"))), line, clause)
+                    self._asked_for(clause, base)
+
+    def _asked_for(self, clause: Clause, base: Spot) -> None:
+        """Texts that only an expression of a line asks for (`foreign.ZFXX.ZFBH`). They are made, and nobody compares them."""
+        for key in ("compute", "when"):
+            for path in _ASKED.findall(str(clause.get(key) or "")):
+                spot = self._down(base, path.split(".")[1:])
+                if spot.make is None and spot.line is None and not spot.children:
+                    spot.own, spot.make = True, some_text
 
     def _leaf(self, spot: Spot, line: Line, clause: Clause) -> None:
         if spot.line is not None and spot.make is not None:
