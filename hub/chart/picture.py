@@ -423,7 +423,8 @@ class _Sheet:
         if edge.copies:
             track += TRACK
             group = self.put(row, "g", class_="copy-arrow")
-            starts, told = self._ends(edge.senders, edge.copies)
+            # from the same spots; a lane that is a sender too has its box aside
+            _, told = self._ends(edge.senders, edge.copies)
             for x in starts.values():
                 self.put(group, "line", x1=x, x2=x, y1=y + SPOT, y2=track, class_="copy")
             self._reach(group, starts, told, track, "copy")
