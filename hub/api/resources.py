@@ -37,6 +37,7 @@ ORIGINS = (
     "derive",
     "others",
     "position",
+    "named",
     "absent",
     "document",
     "unmapped",

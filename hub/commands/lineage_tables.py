@@ -18,6 +18,7 @@ WORDS = {
     "context": ("环境", "context"),
     "others": ("同报文其他人员", "others in the message"),
     "position": ("序号", "position"),
+    "named": ("由元素名得出", "told by the element"),
     "absent": ("空缺时所写", "where there is none"),
     "document": ("由文书内容得出", "told by the document"),
     "unmapped": ("未映射，原样保留", "unmapped, carried along"),

@@ -21,6 +21,7 @@ KINDS: Mapping[str, Pair] = {
     "context": ("报文之外的事实", "a fact beside the record"),
     "others": ("同报文其他人员", "the others in the message"),
     "position": ("序号", "its number in the list"),
+    "named": ("由元素名得出", "told by which element it is"),
     "absent": ("空缺时所写", "where there is no value"),
     "document": ("由文书内容得出", "told by the document"),
     "unmapped": ("没有映射，原样保留", "unmapped, kept as it came"),

@@ -304,9 +304,11 @@ def _texts(dialect: Dialect, payload: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     while pending:
         node = pending.pop()
-        for name, text in node.attributes.items():
-            found[node.path((f"@{name}",))] = text.strip()
+        told: list[tuple[tuple[str, ...], str]] = [((f"@{name}",), text) for name, text in node.attributes.items()]
         if not node.order:
-            found[node.path()] = node.text.strip()
+            told.append(((), node.text))
+        for below, text in told:
+            # a place of what is written is a path where the format has no line and column for it yet
+            found[node.xpath(below)] = found[dialect.form.place(node.path(below))] = text.strip()
         pending += node.order
     return found

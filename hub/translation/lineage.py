@@ -7,6 +7,7 @@ not touched by this and costs nothing more.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,14 +16,14 @@ from typing import Any
 
 from hub.domain.faults import Fault
 from hub.domain.values import NotValid
-from hub.translation.canonical import ABSENT, pointer_of, steps_of
+from hub.translation.canonical import ABSENT, getter, pointer_of, steps_of
 from hub.translation.codecs import CODECS, MODIFIERS, build
 from hub.translation.codelists import Carried
 from hub.translation.dialect import CannotWrite, Context, Dialect, Message, Written
 from hub.translation.expressions import Value
 from hub.translation.foreign import Node
 from hub.translation.mapping import SOURCES, Clause, Line
-from hub.translation.reader import Found, Reader, Reading, _top, place_of
+from hub.translation.reader import Found, Reader, Reading, _top, named_of, place_of
 from hub.translation.writer import Writer, Writing
 
 #: Longer texts (a document's content) are shown by their beginning.
@@ -50,7 +51,7 @@ class Origin:
 
     `place` is a JSON Pointer when reading and an XPath when writing; a value with parts (a code, a term) has one origin for
     all of them. `kind` is the source that the line's clause names (`at`, `from`, `value`, `compute`, `context`, `derive`,
-    `others`, `position`), or `absent` (what stands where there is no value), `document` (told by the bytes of a document),
+    `others`, `position`), or `named` (told by which element it is), `absent` (what stands where there is no value), `document` (told by the bytes of a document),
     `unmapped` (carried along) and `hub` (said by no line). `alternative` counts from 1 among the line's clauses.
     """
 
@@ -237,6 +238,8 @@ class _Session:
     writing: Writing | None = None
     texts: list[Origin] = field(default_factory=list)
     frames: list[_Frame] = field(default_factory=list)
+    #: canonical places that are written by which element an item becomes
+    told_by_name: list[str] = field(default_factory=list)
     encoded: tuple[Clause, Any, str] | None = None
     last: Clause | None = None
 
@@ -252,12 +255,13 @@ class _Session:
 
 @dataclass(slots=True)
 class _Frame:
-    """A repeated element that is being written: at which depth, how many there are, at which one we are."""
+    """A repeated element that is being written: at which depth, how many of each name there are, and how many are begun."""
 
     depth: int
-    name: str
-    count: int
-    index: int = 1
+    of: Counter[str]
+    #: in JSON an array has its index even where it has one item
+    array: bool
+    begun: Counter[str] = field(default_factory=Counter)
 
 
 _LISTENING: ContextVar[_Session] = ContextVar("lineage")
@@ -321,17 +325,30 @@ class ToldReader(Reader):
         run = super()._list(line, *more)
         clause = line.clauses[0]
         steps, _ = place_of(str(clause.get("at") or clause.get("each")))
-        pointer = pointer_of(line.target)
+        choice = named_of(clause, self.lists, _unsound)
+        pointer, before = pointer_of(line.target), getter(line.target)
+
+        def below(here: Node) -> list[Node]:
+            """The elements that become items."""
+            if choice is None:
+                return [node for node in here.all(steps) if not node.nil]
+            parents = here.all(steps[:-1])
+            return [n for parent in parents for n in parent.order if n.name in choice.names and not n.nil]
 
         def told(here: Node, out: dict[str, Any], reading: Reading) -> None:
             session = _LISTENING.get()
             session.held.pop(id(clause), None)
             record, mark = session.of(reading), len(session.of(reading).steps)
-            place = reading.prefix + pointer
+            place, known = reading.prefix + pointer, before(out)
+            first = len(known) if isinstance(known, list) else 0
             run(here, out, reading)
-            nodes = [node for node in here.all(steps) if not node.nil]
+            nodes = below(here)
             outcome = "nothing" if not nodes else "condition" if session.held.get(id(clause)) is False else "gave"
             record.steps.insert(mark, Step(clause.source, line.source, place, here.xpath(steps), outcome, None, clause))
+            for n, node in enumerate(nodes if choice and outcome == "gave" else (), first):
+                at = f"{place}/{n}{pointer_of(choice.place)}" if choice else place
+                given = (Given("foreign", node.xpath(), node.name),)
+                record.origins[at] = Origin(at, None, "named", clause.source, None, given, clause=clause)
 
         return told
 
@@ -569,10 +586,13 @@ class ToldWriter(Writer):
         found = super().write(record, *more)
         session = _LISTENING.get()
         taken = {given.place for origin in session.texts for given in origin.given if given.side == "canonical"}
+        taken |= set(session.told_by_name)
         left = tuple(
             (place, value) for place, value in leaves(record) if place != "/exchange" and not _is_within(place, taken)
         )
-        session.read.append(Lineage(self._version, tuple(session.texts), tuple(session.written.steps), (), left))
+        origins = tuple(replace(origin, place=self.form.place(origin.place)) for origin in session.texts)
+        steps = tuple(replace(step, place=self.form.place(step.place)) for step in session.written.steps)
+        session.read.append(Lineage(self._version, origins, steps, (), left))
         return found
 
     def _repeat(self, line: Line, *more: Any) -> Any:
@@ -583,13 +603,19 @@ class ToldWriter(Writer):
 
     def _repeated(self, place: Any, here: Any, writing: Writing, path: tuple[str, ...]) -> Any:
         items = place.each(here)
+        items = items if isinstance(items, list) else [] if items is ABSENT or items is None else [items]
         session = _LISTENING.get()
         if (line := self._of_lists.get(id(place))) is not None:
             clause, pointer = line.clauses[0], writing.pointer + place.each_pointer
-            outcome = "nothing" if items is ABSENT or not items else "gave"
             xpath = self._xpath((*path, place.name), session.frames)
+            outcome = "gave" if items else "nothing"
             session.written.steps.append(Step(clause.source, line.source, xpath, pointer, outcome, None, clause))
-        session.frames.append(_Frame(len(path), place.name, len(items) if isinstance(items, list) else 1))
+        names = [one.name if one else "" for one, _ in (self._item(place, item, writing, path) for item in items)]
+        if place.choice is not None:  # which element it is says what the item says at this place
+            session.told_by_name += [
+                f"{writing.pointer}{place.each_pointer}/{n}{place.choice.pointer}" for n in range(len(items))
+            ]
+        session.frames.append(_Frame(len(path), Counter(names), self.form.name == "json" and place.listed))
         try:
             return super()._repeated(place, here, writing, path)
         finally:
@@ -598,8 +624,8 @@ class ToldWriter(Writer):
     def _element(self, place: Any, here: Any, writing: Writing, path: tuple[str, ...]) -> Any:
         session = _LISTENING.get()
         frame = session.frames[-1] if session.frames else None
-        if frame is not None and frame.depth == len(path) and frame.name in (place.name, "*"):
-            frame.index = writing.position
+        if frame is not None and frame.depth == len(path) and place.name in frame.of:
+            frame.begun[place.name] += 1
         texts, steps = len(session.texts), len(session.written.steps)
         piece = super()._element(place, here, writing, path)
         if piece.made is None:
@@ -666,8 +692,9 @@ class ToldWriter(Writer):
     def _xpath(path: tuple[str, ...], frames: Sequence[_Frame]) -> str:
         steps = list(path)
         for frame in frames:
-            if frame.count > 1 and frame.depth < len(steps):
-                steps[frame.depth] = f"{steps[frame.depth]}[{frame.index}]"
+            name = steps[frame.depth] if frame.depth < len(steps) else ""
+            if frame.of[name] > 1 or (frame.array and frame.of[name]):
+                steps[frame.depth] = f"{name}[{frame.begun[name]}]"
         return "/" + "/".join(steps)
 
     def _given(self, clause: Clause, pointer: str, here: Any, writing: Writing) -> Iterator[Given]:
@@ -741,6 +768,12 @@ class Told:
         with _listening() as session:
             message = self.dialect.read(operation, parts, payload, sender)
         return message, session.read[: len(message.items)]
+
+    def read_record(self, exchange: str, root: Node, context: Mapping[str, Any]) -> tuple[list[Found], list[Lineage]]:
+        """The same of one exchange's record, out of its message. KeyError for an exchange without a mapping."""
+        with _listening() as session:
+            found = self.dialect.readers[exchange].read(root, context)
+        return found, session.read
 
     def write(
         self, exchange: str, record: Mapping[str, Any], context: Context

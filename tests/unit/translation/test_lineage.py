@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
+from hub.api.bundle import record_components, record_schema
 from hub.domain.agencies import Agencies
-from hub.translation import Book, CannotWrite, Context, load
+from hub.translation import Book, CannotWrite, Context, Dialect, load
 from hub.translation.codecs import SHANGHAI, build
 from hub.translation.foreign import Node, parse
 from hub.translation.lineage import Lineage, Told, escaped, leaves
+from hub.workshop.foreign_records import ForeignRecords
+from hub.workshop.generation import Records
+from hub.workshop.meanings import Vocabulary
+from tests.unit.translation import test_formats
 from tests.unit.translation.conftest import MAPPINGS, agencies_of_the_samples, sample
+from tests.unit.translation.dialects import context as toy_context
+from tests.unit.translation.dialects import dialect, read_all
 from tests.unit.translation.test_round_trips import as_xml, court_records, prison_records
 
 AGENCIES = agencies_of_the_samples()
@@ -241,3 +251,105 @@ def one_dialect(folder: Path, lines: str) -> Book:
         f"dialect: plain\nexchange: some\nversion: 1\nrecord: R\ndirection: out\n{lines}", encoding="utf-8"
     )
     return load(folder, Agencies([], {}))
+
+
+# ------------------------------------------------------------------ every dialect, every format
+def texts_in(one: Dialect, payload: bytes) -> dict[str, str]:
+    """The texts of a payload by the place at which a writer tells them."""
+    found, pending = {}, [one.form.parse(payload)]
+    while pending:
+        node = pending.pop()
+        said = [((f"@{name}",), text) for name, text in node.attributes.items()]
+        if not node.order and node.text.strip():
+            said.append(((), node.text.strip()))
+        for below, text in said:
+            found[node.xpath(below) if one.form.name == "json" else one.form.place(node.path(below))] = text
+        pending += node.order
+    return found
+
+
+FORMATS = {
+    "json": (test_formats.JSON_DIALECT, test_formats.JSON_TOY, test_formats.JSON_MESSAGE),
+    "csv": (test_formats.CSV_DIALECT, test_formats.CSV_TOY, "LSH\tXM\tXB\tBZ\r\n1\t孙某\t1\t\r\n".encode("gbk")),
+    "fixed": (test_formats.FIXED_DIALECT, test_formats.FIXED_TOY, test_formats.FIXED_MESSAGE),
+}
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_records_of_every_format_have_one_origin_for_every_text(tmp_path: Path, form: str) -> None:
+    dialect_yaml, toy, payload = FORMATS[form]
+    one = dialect(tmp_path, {"dialect.yaml": dialect_yaml, "toy.yaml": toy})
+    told = Told(one)
+    for record in read_all(one, payload):
+        written, faults, lineage = told.write("toy", record, toy_context())
+        assert faults == ()
+        assert written is not None
+        assert written.payload == one.write("toy", record, toy_context()).payload
+        texts = {place: text for place, text in texts_in(one, written.payload).items() if text}
+        assert texts == {origin.place: str(origin.value).strip() for origin in lineage.origins}
+        message, lineages = told.read(None, {}, written.payload, "court.370826")
+        for item, read in zip(message.items, lineages, strict=True):
+            assert item.record is not None, item.faults
+            each_leaf_has_one_origin(item.record, read)
+
+
+SCHEMAS = {name: record_schema(name) for name in record_components()}
+WORDS = Vocabulary(BOOK["prison"].readers["admission.parole-handover"].lists, AGENCIES)
+
+
+@pytest.mark.parametrize("name", sorted(BOOK))
+def test_generated_records_of_every_mapping_have_one_origin_for_every_place(name: str) -> None:
+    """Every text that is written and every leaf that is read, whatever the record."""
+    told, one = TOLD[name], BOOK[name]
+    tried = Counter[str]()
+    for exchange, writer in one.writers.items():
+        records = Records(SCHEMAS[exchange], WORDS)
+        for path, _ in writer.mapping.required:
+            records.need(path)
+        for record in islice(records.stream(1), 40):
+            written, _, lineage = told.write(exchange, record, context("court.370826"))
+            if written is None:
+                continue  # what it would lack or cannot say is another test's matter
+            tried["written"] += 1
+            assert texts_in(one, written.payload) == {o.place: str(o.value).strip() for o in lineage.origins}
+    for exchange, reader in one.readers.items():
+        trees = ForeignRecords(reader.mapping, reader.element, WORDS)
+        for number in range(40):
+            tree = trees.tree(number, Random(number))
+            found, lineages = told.read_record(exchange, tree, {"sender": "court.370826"})
+            for item, read in zip(found, lineages, strict=True):
+                if item.faults:
+                    continue
+                tried["read"] += 1
+                each_leaf_has_one_origin(item.record, read)
+                each_text_says_the_value(read, item.record)
+    assert sum(tried.values()) > 20, tried
+
+
+def test_which_of_several_elements_it_is_is_an_origin_too(tmp_path: Path) -> None:
+    lines = "lines:\n  papers:\n    each: L/*\n    named: {kind: {WS: 文书, TP: 照片}}\n    lines:\n      title: BT\n"
+    receives = "receives:\n  send:\n    record: R\n    key: N\n    exchange: some\n"
+    one = dialect(
+        tmp_path,
+        {
+            "dialect.yaml": f"dialect: toy\nwsdl: none\nwrites: [some]\n{receives}",
+            "answers.yaml": "send: {record: A, only: {out: {OK: {value: 'y'}}}}\n",
+            "some.yaml": f"dialect: toy\nexchange: some\nversion: 1\nrecord: R\n{lines}  message.key: N\n",
+        },
+    )
+    payload = "<R><N>1</N><L><WS><BT>甲</BT></WS><TP><BT>乙</BT></TP><WS><BT>丙</BT></WS></L></R>"
+    message, (lineage,) = Told(one).read("send", {}, payload, "court.370826")
+    record = message.items[0].record
+    assert record is not None
+    each_leaf_has_one_origin(record, lineage)
+    origins = {origin.place: origin for origin in lineage.origins}
+    assert (origins["/papers/2/kind"].kind, origins["/papers/2/kind"].given[0].place) == ("named", "/R/L/WS[2]")
+    written, _, lineage = Told(one).write("some", record, context("court.370826"))
+    assert written is not None
+    assert {o.place: o.given[0].place for o in lineage.origins} == {
+        "/R/L/WS[1]/BT": "/papers/0/title",
+        "/R/L/TP/BT": "/papers/1/title",
+        "/R/L/WS[2]/BT": "/papers/2/title",
+        "/R/N": "/message/key",
+    }
+    assert lineage.left == ()
