@@ -6,6 +6,7 @@ fields that might both be the residence make each other unsure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
@@ -24,12 +25,18 @@ from hub.workshop.suggestion.values import NEVER, Reason, Values, Verdict
 UNNAMED, NAMED = -3.5, 7.0
 #: A container that belongs to the place's part of the record, to another part, to somebody else.
 SAME_PART, OTHER_PART, ANOTHERS = 0.6, -0.9, -6.0
+#: A guardian's place for a field whose name says nothing of a guardian.
+UNGUARDED = -3.0
 #: Pairs below are no candidates at all; lines are asserted from this confidence on, and offered as doubtful below it.
 CANDIDATE, ASSERTED, DOUBTFUL = -1.6, 0.6, 0.25
 #: What an element gains that holds three or four of name, ID number, birth date and sex: it is a person.
 WHO = 10.0
 #: What a list's fields gain for standing in the element that is paired with the list.
 IN_LIST = 1.0
+
+#: Names of database columns that begin with a letter for their type, and the first word of other names.
+_COLUMN = re.compile(r"^[A-Za-z]{1,2}_(?=.)")
+_FIRST = re.compile(r"^[A-Za-z0-9]+_|^[a-z]+(?=[A-Z])|^[A-Z][a-z]+(?=[A-Z])")
 
 Path = tuple[str, ...]
 
@@ -112,6 +119,26 @@ def suggest(
     return _Decision(foreign, places, lexicon, lists, counties, exchange).made()
 
 
+def _without_common_beginnings(fields: Sequence[Field]) -> dict[Path, str]:
+    """Names without what they share with their neighbours: `jbxx_xm` beside `jbxx_xb`, `C_XM` beside `C_AH`, `fjmc` in `fj`."""
+    beside: dict[Path, list[Field]] = {}
+    for entry in fields:
+        beside.setdefault(entry.path[:-1], []).append(entry)
+    columns = sum(1 for entry in fields if _COLUMN.match(entry.name)) >= max(3, 0.4 * len(fields))
+    found: dict[Path, str] = {}
+    for entry in fields:
+        name = entry.name.lstrip("@")
+        first = _FIRST.match(name)
+        if columns and _COLUMN.match(name):
+            found[entry.path] = _COLUMN.sub("", name)
+        elif first and len(name) > len(first.group(0)):
+            beginning = first.group(0)
+            sharing = sum(1 for other in beside[entry.path[:-1]] if other.name.lstrip("@").startswith(beginning))
+            if sharing >= 3 or (len(entry.path) > 1 and beginning.strip("_").lower() == entry.path[-2].lower()):
+                found[entry.path] = name[len(beginning) :]
+    return found
+
+
 def sure(odds: float) -> float:
     """Log-odds as a confidence between 0 and 1."""
     return 1 / (1 + exp(-max(-30.0, min(30.0, odds))))
@@ -149,9 +176,19 @@ class _Decision:
         self.list_places = {place.path: place for place in places if place.kind == "list"}
         self.values = Values(lexicon, lists, counties, foreign.fields)
         names = Names(lexicon)
-        self.named = {entry.path: names.read(entry.name, entry.path[:-1], entry.label) for entry in foreign.fields}
+        shorts = _without_common_beginnings(foreign.fields)
+        self.named = {
+            entry.path: names.read(entry.name, entry.path[:-1], entry.label, shorts.get(entry.path, ""))
+            for entry in foreign.fields
+        }
         self.around = {path: names.read(path[-1], path[:-1], label) for path, label in foreign.containers.items()}
         self.parts = {path: self._part(path) for path in self.around}
+        for entry in foreign.fields:
+            part = self._part_of(entry)
+            if part:
+                again = names.read(entry.name, entry.path[:-1], entry.label, shorts.get(entry.path, ""), part)
+                self.named[entry.path] = again
+        self.persons = [path for path, concept in self.parts.items() if concept and concept.name == "person"]
         self._verdicts: dict[tuple[str, Path], Verdict] = {}
         self.split: Path | None = None
         self.lists: dict[str, Path] = {}
@@ -171,6 +208,14 @@ class _Decision:
         return max(
             near, key=lambda concept: (self._of(concept.name, path), offers[concept], concept.kind, concept.name)
         )
+
+    def _part_of(self, entry: Field) -> str:
+        """The part of a record that the innermost element with a known name around a field is."""
+        for depth in range(len(entry.path) - 1, 0, -1):
+            concept = self.parts.get(entry.path[:depth])
+            if concept is not None and concept.kind == "part":
+                return concept.name
+        return ""
 
     def _of(self, part: str, path: Path) -> float:
         """How many of the fields in a container are named after places of a part of the record."""
@@ -206,13 +251,19 @@ class _Decision:
                 reasons = [Reason(f"在“{above[-1]}”之内", f"it stands in {above[-1]}")]
             elif part == "message" or (place.path.startswith("message.") and place.path != "message.remarks"):
                 odds += OTHER_PART
+        if (
+            self.persons
+            and place.path.startswith("person.")
+            and not any(entry.path[: len(path)] == path for path in self.persons)
+        ):
+            odds += OTHER_PART / 2
         guarded = place.path.startswith("person.guardian.")
         if guarded and not any(
             "guardian" in c.name
             for c in self.named[entry.path]
             if c.kind == "place" and self.named[entry.path][c].strength > 0.6
         ):
-            odds += OTHER_PART
+            odds += UNGUARDED
         return odds, reasons
 
     # ------------------------------------------------------------ one pair
@@ -389,11 +440,11 @@ class _Decision:
         """The one-to-one choice with the greatest sum; a field may also go to what no record has."""
         graph = networkx.Graph()
         for (p, f), pair in pairs.items():
-            graph.add_edge(("place", p), ("field", f), weight=pair.odds - CANDIDATE + 0.1)
+            graph.add_edge(("place", p), ("field", f), weight=max(pair.odds, 0.0) + 0.05)
         for f, entry in enumerate(self.foreign.fields):
             away = self._elsewhere(entry)
-            if away > CANDIDATE:
-                graph.add_edge(("away", f), ("field", f), weight=away - CANDIDATE)
+            if away > 0:
+                graph.add_edge(("away", f), ("field", f), weight=away)
         chosen: dict[int, int] = {}
         for one, other in networkx.max_weight_matching(graph):
             ends = dict((one, other))

@@ -151,6 +151,8 @@ class Lexicon:
         self.pairs: dict[tuple[str, str], set[Phrase]] = defaultdict(set)
         self.shortened: dict[str, set[Phrase]] = defaultdict(set)
         self.terms: list[Term] = []
+        #: character or syllable → the concepts in whose names it stands
+        self._holders: dict[str, set[Concept]] = defaultdict(set)
         for concept, zh, en in self._concepts():
             for pattern in zh:
                 self._add_phrases(concept, pattern)
@@ -224,6 +226,8 @@ class Lexicon:
             if phrase in known:
                 continue
             known.append(phrase)
+            for key in {*phrase.text, *syllables}:
+                self._holders[key].add(concept)
             for first, second in pairwise(phrase.text):
                 self.pairs[first, second].add(phrase)
             for first, second in pairwise(syllables):
@@ -253,6 +257,10 @@ class Lexicon:
                 holders[word].add(term.concept)
         everything = len({term.concept for term in self.terms})
         return {word: log(1 + everything / len(concepts)) for word, concepts in holders.items()}
+
+    def telling(self, key: str) -> float:
+        """How much a character or syllable tells: 日 and 期 stand in many names, 族 in one."""
+        return log(1 + 100 / max(1, len(self._holders.get(key, ()))))
 
     def weight(self, word: str) -> float:
         """How much a word tells: one that few things are called by tells most."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from math import exp
@@ -106,17 +106,44 @@ class Names:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
 
-    def read(self, name: str, above: Sequence[str] = (), label: str = "") -> dict[Concept, Named]:
-        """The meanings of a name that stands below the names `above`, with what its documentation calls it."""
+    def read(
+        self, name: str, above: Sequence[str] = (), label: str = "", short: str = "", part: str = ""
+    ) -> dict[Concept, Named]:
+        """The meanings of a name that stands below the names `above`, with what its documentation calls it.
+
+        `short` is the name without a beginning that all of its neighbours share; `part` the part of the record it stands in.
+        """
         found: dict[Concept, Named] = {}
-        for named in self._all(name, above, label):
-            if named.concept not in found or found[named.concept].strength < named.strength:
-                found[named.concept] = named
+
+        def take(every: Iterable[Named], factor: float = 1.0) -> None:
+            for named in every:
+                one = named if factor == 1.0 else replace(named, strength=factor * named.strength)
+                if one.concept not in found or found[one.concept].strength < one.strength:
+                    found[one.concept] = one
+
+        take(self._all(name, above, label))
+        if short:
+            take(self._all(short, above, "", near=False), 0.97)
+        if part:
+            for own in filter(None, (name, short)):
+                take(self._in_part(own.lstrip("@"), part), 0.96)
         return found
 
-    def _all(self, name: str, above: Sequence[str], label: str) -> Iterator[Named]:
+    def _in_part(self, shown: str, part: str) -> Iterator[Named]:
+        """Short names that the part of the record makes whole, whatever its element is called."""
+        entry = self.lexicon.words["parts"].get(part, {})
+        for text in entry.get("short", ()):
+            for units in self._spellings(shown, tokens_of(shown)):
+                for named in self._exact((*_hanzi(text), *units), shown, 1.0, 0.0, False):
+                    if named.concept.kind == "place" and named.concept.name.startswith(part):
+                        yield named
+        for named in self._english(tokens_of(shown), [part.rpartition(".")[2]]):
+            if named.concept.kind == "place" and named.concept.name.startswith(part):
+                yield named
+
+    def _all(self, name: str, above: Sequence[str], label: str, near: bool = True) -> Iterator[Named]:
         shown = name.lstrip("@")
-        yield from self._one(shown, shown)
+        yield from self._one(shown, shown, near=near)
         if label:
             first = _LABEL_ENDS.split(label.strip(), maxsplit=1)[0]
             yield from self._one(first or label, label, said=True)
@@ -242,10 +269,11 @@ class Names:
             for phrase in self.lexicon.pairs.get(pair, ()):
                 shared[phrase] = shared.get(phrase, 0) + 1
         for phrase in sorted(shared, key=lambda p: (-shared[p], len(p.text), p.text))[:60]:
-            common = _longest_common(units, phrase)
-            likeness = 2 * common / (len(units) + len(phrase.text))
-            if likeness >= 0.6 and common < max(len(units), len(phrase.text)):
-                strength = 0.9 * likeness * _sure(common * units[0].told)
+            common = _longest_common(units, phrase, [self.lexicon.telling(key) for key in keys])
+            of = phrase.text if units[0].character else phrase.syllables
+            likeness = 2 * common / (sum(map(self.lexicon.telling, keys)) + sum(map(self.lexicon.telling, of)))
+            if likeness >= 0.6 and keys != list(of):
+                strength = 0.9 * likeness * _sure(len(of) * likeness * units[0].told)
                 yield self._named(phrase, shown, strength, units, said, "近似", "nearly ")
 
     def _near_initials(self, units: tuple[_Unit, ...], shown: str, said: bool) -> Iterator[Named]:
@@ -260,7 +288,7 @@ class Names:
         if len(letters) >= 4:
             for phrase in self.lexicon.shortened.get(letters, ()):
                 if len(letters) >= 5:
-                    yield self._named(phrase, shown, 0.68, units, said, "近似", "nearly ")
+                    yield self._named(phrase, shown, 0.68 if len(letters) > 5 else 0.58, units, said, "近似", "nearly ")
             for n in range(1, len(letters) if len(letters) >= 6 else 0):
                 for phrase in self.lexicon.phrases.get(letters[:n] + letters[n + 1 :], ()):
                     yield self._named(phrase, shown, 0.64, units, said, "近似", "nearly ")
@@ -384,13 +412,13 @@ def _fits(units: Sequence[_Unit], text: str, syllables: Sequence[str]) -> bool:
     )
 
 
-def _longest_common(units: Sequence[_Unit], phrase: Phrase) -> int:
-    """The length of the longest common subsequence of a name and a phrase."""
-    row = [0] * (len(phrase.text) + 1)
-    for unit in units:
-        before = 0
+def _longest_common(units: Sequence[_Unit], phrase: Phrase, weights: Sequence[float]) -> float:
+    """The weight of the heaviest common subsequence of a name and a phrase."""
+    row = [0.0] * (len(phrase.text) + 1)
+    for unit, weight in zip(units, weights, strict=True):
+        before = 0.0
         for n, (character, syllable) in enumerate(zip(phrase.text, phrase.syllables, strict=True), start=1):
             here = row[n]
-            row[n] = before + 1 if unit.fits(character, syllable) else max(row[n], row[n - 1])
+            row[n] = before + weight if unit.fits(character, syllable) else max(row[n], row[n - 1])
             before = here
     return row[-1]

@@ -46,7 +46,7 @@ _DOCUMENT = re.compile(
 _FILE = re.compile(r"[^/\\]{1,120}\.(pdf|doc|docx|jpg|jpeg|png|ofd|wps|tif|tiff|zip)", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}={0,2}")
 _MAGIC = ("JVBERi", "/9j/", "iVBOR", "UEsDB", "0M8R4", "T0ZE")
-_SERIAL = re.compile(r"(?=.*\d)[0-9A-Za-z_.:-]{4,64}")
+_SERIAL = re.compile(r"(?=.*\d)[0-9A-Za-z_.:/#-]{3,64}")
 
 
 @dataclass(slots=True)
