@@ -108,6 +108,11 @@ def _main_exchange(folder: Path) -> str | None:
     type=click.Path(path_type=Path),
     help="write dialects/NAME and code lists into this configuration folder",
 )
+@click.option(
+    "--direction",
+    type=click.Choice(["in", "out", "both"]),
+    help="which way the draft goes; without it both, or in where the contract requires what nothing tells",
+)
 @click.option("--all", "everything", is_flag=True, help="also print the doubtful lines")
 @JSON
 @LANGUAGE
@@ -120,6 +125,7 @@ def mapping_suggest(
     dialect: str | None,
     out: Path | None,
     out_dir: Path | None,
+    direction: str | None,
     everything: bool,
     as_json: bool,
     lang: str,
@@ -134,7 +140,7 @@ def mapping_suggest(
     bench = Workbench(load().config_dir)
     suggestion = bench.suggest(wsdl or schema, samples, exchange, lang)
     name = dialect or _name_of(wsdl or schema or samples)
-    written = _write(bench, suggestion, name, exchange, out, out_dir, lang) if out or out_dir else []
+    written = _write(bench, suggestion, name, exchange, out, out_dir, direction, lang) if out or out_dir else []
     shown = suggestion.lines if everything else suggestion.asserted
     if as_json:
         print_json([line.as_dict(lang) for line in shown])
@@ -184,6 +190,7 @@ def _write(
     exchange: str,
     out: Path | None,
     out_dir: Path | None,
+    direction: str | None,
     lang: str,
 ) -> list[Path]:
     """Writes the draft: one file (code lists only where its folder is one of a configuration), or all into a configuration."""
@@ -194,7 +201,7 @@ def _write(
         folder = out.absolute().parent
         if folder.parent.name == "dialects":
             root, name = folder.parent.parent, folder.name
-    made = draft(suggestion, name, bench.schema(exchange, lang), bench.lists, bench.config_dir, lang, root is not None)
+    made = draft(suggestion, name, bench.schema(exchange, lang), bench.lists, lang, root is not None, direction)
     if made.findings:
         raise CommandFailed("\n".join(line_of(found, lang) for found in made.findings))
     written: list[Path] = []

@@ -326,6 +326,7 @@ class _Decision:
                 for path in self.foreign.containers
                 if path not in candidates
                 and self._part_is(path, "documents")
+                and any(len(entry.path) == len(path) + 1 for entry in self.foreign.under(path))
                 and any(
                     entry.base == "base64Binary" or self._likely(entry, "documents[].sha256")
                     for entry in self.foreign.under(path)

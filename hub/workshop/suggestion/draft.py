@@ -68,12 +68,15 @@ def draft(
     dialect: str,
     schema: Mapping[str, Any],
     lists: Mapping[str, CodeList],
-    config_dir: Path,
     language: str = "zh",
     new_lists: bool = True,
+    direction: str | None = None,
 ) -> Draft:
-    """The files of a draft. `new_lists` false: lines that need a list that is not there yet stay comments."""
-    return _Writer(suggestion, dialect, schema, lists, config_dir, language, new_lists).written()
+    """The files of a draft. `new_lists` false: lines that need a list that is not there yet stay comments.
+
+    `direction` is `in`, `out` or `both`; without it, both ways, or only in where the contract requires what nothing tells.
+    """
+    return _Writer(suggestion, dialect, schema, lists, language, new_lists, direction).written()
 
 
 class _Writer:
@@ -83,13 +86,15 @@ class _Writer:
         dialect: str,
         schema: Mapping[str, Any],
         lists: Mapping[str, CodeList],
-        config_dir: Path,
         language: str,
         new_lists: bool,
+        direction: str | None,
     ) -> None:
         self.suggestion, self.dialect, self.schema = suggestion, dialect, schema
-        self.known, self.config_dir, self.new_lists = lists, config_dir, new_lists
+        self.known, self.new_lists = lists, new_lists
         self.english = language.startswith("en")
+        self.wanted = direction
+        self.direction = direction or "both"
         self.made: dict[str, str] = {}
         self.main, self.split = _Section(), _Section()
         if suggestion.split:
@@ -168,6 +173,8 @@ class _Writer:
             codec = dict(line.codec)
             if line.canonical == "case.number" and "check" in codec:
                 codec["as_written"] = "case.number_as_written"
+            if codec.get("term") == "months" and line.field is not None and "0" in line.field.values:
+                codec["absent"] = "0"
             if self._json_kind(line):
                 codec["json"] = self._json_kind(line)
             repeated = line.place is not None and line.place.many and line.field is not None and line.field.repeated
@@ -362,7 +369,10 @@ class _Writer:
                     "接收系统必填，但没有找到来源：请补写",
                     "the contract requires it and nothing was found: say where it comes from",
                 )
-                section.out.append(_Entry(at, {"compute": f"record.unmapped['{entry.place}']"}, why))
+                # Written for good it would no longer be carried along when reading, so it stands in a one-way draft only.
+                off = "" if self.wanted in ("out", "both") else self._say("待补写", "to be written")
+                section.out.append(_Entry(at, {"compute": f"record.unmapped['{entry.place}']"}, why, off))
+                self.direction = self.wanted or "in"
 
     @staticmethod
     def _counts(seen: Mapping[tuple[int, ...], str]) -> bool:
@@ -425,6 +435,8 @@ class _Writer:
         if foreign.operation:
             head["operation"] = foreign.operation
         head["record"] = foreign.record
+        if self.direction != "both":
+            head["direction"] = self.direction
         rows += [(f"{key}: {_flow(value)}", None) for key, value in head.items()]
         rows += self._rows(self.main, "")
         if self.split.each and (self.split.lines or self.split.into or self.split.lists):
@@ -483,7 +495,8 @@ class _Writer:
             rows.append(f"wsdl: {contract.name if contract else 'none'}")
             if foreign.encoding and contract is None:
                 rows.append(f"encoding: {foreign.encoding}")
-        rows.append(f"writes: [{self.suggestion.exchange}]")
+        if self.direction != "in":
+            rows.append(f"writes: [{self.suggestion.exchange}]")
         key = next((line.foreign for line in self.suggestion.asserted if line.canonical == "message.key"), None)
         sent = next((line.foreign for line in self.suggestion.asserted if line.canonical == "message.sent_at"), None)
         below = foreign.record.partition("/")[2]
@@ -517,10 +530,10 @@ class _Writer:
             root = Path(made) / "mappings"
             folder = root / "dialects" / self.dialect
             folder.mkdir(parents=True)
-            source = self.config_dir / "codelists"
-            if source.is_dir():
-                shutil.copytree(source, root / "codelists")
             (root / "codelists").mkdir(exist_ok=True)
+            for n, codes in enumerate(self.known.values()):
+                if codes.name in text:
+                    (root / "codelists" / f"known-{n}.yaml").write_text(codes.content, encoding="utf-8")
             for name, content in self.made.items():
                 if self.new_lists:
                     (root / "codelists" / name).write_text(content, encoding="utf-8")

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hub.cli import cli
 from hub.commands.mapping_suggest import Workbench
 from hub.domain.agencies import Agencies
-from hub.translation import check, load
+from hub.translation import load
 from hub.workshop.suggestion import Suggestion
 from hub.workshop.suggestion.draft import draft, files_of
 from hub.workshop.suggestion.score import score
@@ -130,9 +130,8 @@ def test_a_message_with_several_persons_is_split(suggested: Suggested) -> None:
 def test_a_draft_passes_the_checker_and_reads_its_samples(
     bench: Workbench, suggested: Suggested, tmp_path: Path, name: str
 ) -> None:
-    made, suggestion = suggested(name)
-    schema = bench.schema(made.exchange, "zh")
-    files = draft(suggestion, name, schema, bench.lists, MAPPINGS)
+    made, _ = suggested(name)
+    files = draft(*_of(bench, suggested, name))
     assert files.findings == []
     shutil.copytree(MAPPINGS / "codelists", tmp_path / "codelists")
     for place, content in files_of(files, name, made.exchange):
@@ -140,7 +139,6 @@ def test_a_draft_passes_the_checker_and_reads_its_samples(
         (tmp_path / place).write_text(content, encoding="utf-8")
     if files.contract is not None:
         shutil.copy(files.contract, tmp_path / "dialects" / name)
-    assert check(tmp_path, Agencies([], {}), {made.exchange: schema}) == []
     dialect = load(tmp_path, Agencies([], {}))[name]
     reader = dialect.readers[made.exchange]
     for sample in sorted(made.samples.iterdir()):
@@ -150,9 +148,28 @@ def test_a_draft_passes_the_checker_and_reads_its_samples(
             assert one.record["person"]["name"]
 
 
+def test_what_nobody_maps_is_carried_along_and_a_draft_that_cannot_write_only_reads(
+    bench: Workbench, suggested: Suggested
+) -> None:
+    made, suggestion = suggested("highcourt")
+    schema = bench.schema(made.exchange, "zh")
+    text = draft(suggestion, "highcourt", schema, bench.lists).mapping
+    assert yaml.safe_load(text)["direction"] == "in"
+    assert re.search(r"# chengBanRen: .*待补写", text)
+    out = draft(suggestion, "highcourt", schema, bench.lists, direction="out")
+    assert out.findings == []
+    assert "chengBanRen" in yaml.safe_load(out.mapping)["only"]["out"]
+    assert "direction" not in yaml.safe_load(draft(*_of(bench, suggested, "gaol")).mapping)
+
+
+def _of(bench: Workbench, suggested: Suggested, name: str) -> tuple[Any, ...]:
+    made, suggestion = suggested(name)
+    return suggestion, name, bench.schema(made.exchange, "zh"), bench.lists
+
+
 def test_doubtful_lines_and_unknown_codes_stand_as_comments(bench: Workbench, suggested: Suggested) -> None:
-    made, suggestion = suggested("precinct")
-    text = draft(suggestion, "precinct", bench.schema(made.exchange, "zh"), bench.lists, MAPPINGS).mapping
+    _, suggestion = suggested("precinct")
+    text = draft(*_of(bench, suggested, "precinct")).mapping
     assert "# maybe " in text or not suggestion.doubtful
     for line in suggestion.asserted:
         if line.unknown and line.place is not None and line.place.kind in ("coded", "enum"):

@@ -14,7 +14,22 @@ from tests.unit.workshop.unseen.people import people
 
 HERE = Path(__file__).parent
 #: The systems by which the weights were set, and those that were only ever scored.
-TUNED = ("bureau", "coded", "commune", "detention", "district", "gaol", "highcourt", "jail", "street", "tribunal")
+TUNED = (
+    *(
+        "archive",
+        "bureau",
+        "clinic",
+        "coded",
+        "commune",
+        "detention",
+        "discharge",
+        "district",
+        "gaol",
+        "highcourt",
+        "jail",
+    ),
+    *("leave", "portal", "registry", "street", "tribunal"),
+)
 NEVER_TUNED = ("county", "precinct", "township")
 
 
