@@ -125,6 +125,12 @@ def _tell(report: Report, title: str, lang: str) -> None:
     for finding in report.findings:
         click.echo(line_of(finding, lang))
     samples = (f"，{report.samples}个样例" if zh else f", {report.samples} samples") if report.samples else ""
+    if report.unseen:
+        click.echo(
+            f"{len(report.unseen)}行没有样例可证：双向一致的错误（如起止颠倒）无从发现"
+            if zh
+            else f"no sample shows {len(report.unseen)} of the lines: a mistake that is the same both ways (from and to swapped) stays hidden there"
+        )
     verdict = (
         ("通过" if report.ok else f"{len(report.findings)}处问题")
         if zh

@@ -178,7 +178,13 @@ class _Loader:
                 writers[path.stem] = Writer(mapping, root, self.lists, self.say, self.form)
             places_exist(mapping, self.schemas.get(path.stem), self.say)
             mapping_is_sound(
-                mapping, self.schemas.get(path.stem), root, self.lists, self.say, isinstance(self.form, Xml)
+                mapping,
+                self.schemas.get(path.stem),
+                root,
+                self.lists,
+                self.say,
+                isinstance(self.form, Xml),
+                partial(self._said, path.stem),
             )
             if mapping.direction in ("both", "in"):
                 covers_required(mapping, self.schemas.get(path.stem), self.say)
@@ -403,7 +409,9 @@ class _Loader:
                     f"没有可写出“{exchange}”的映射",
                     f"no mapping writes {exchange!r}",
                 )
-        dialect_is_sound(found, mappings, self.wsdl is not None or not isinstance(self.form, Xml), self.file, self.say)
+        dialect_is_sound(
+            found, mappings, any(part.element is not None for part in readers.values()), self.file, self.say
+        )
         facts = {
             name: {**({"operation": mapping.operation} if mapping.operation else {}), **mapping.facts}
             for name, mapping in mappings.items()

@@ -6,9 +6,10 @@ What cannot be compiled is told by the reader and the writer; what only a record
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hub.domain.agencies import Agencies
@@ -21,6 +22,8 @@ from hub.translation.mapping import CONTEXT, Clause, Line, RecordMapping, Sectio
 from hub.translation.reader import Resolver, Say, line_of, place_of
 from hub.translation.schema import Element
 from hub.translation.shape import Schema, has_place, schemas_at
+
+Said = Callable[[str], tuple[str, int]]
 
 #: Codec → the JSON type of its values, and what else the schema of the place must not contradict.
 _TYPES: Mapping[str, tuple[str, str | None]] = {
@@ -76,10 +79,12 @@ def mapping_is_sound(
     lists: Mapping[str, CodeList],
     say: Say,
     counts: bool = True,
+    said: Said | None = None,
 ) -> None:
     """Tell what is wrong with the lines of one mapping. Without a schema only what needs none.
 
-    `counts`: the contract says how often an element occurs, as a WSDL does and a layout of lines does not.
+    `counts`: the contract says how often an element occurs, as a WSDL does and a layout of lines does not. `said`: the file
+    and line where a key of the mapping stands, which may be in a file that it is like.
     """
     look = _Look(mapping, schema, lists, say, counts)
     base = _below(root, path_of(mapping.record)[1:])
@@ -90,7 +95,7 @@ def mapping_is_sound(
         if instance is not None and _is_single(instance):
             look.not_repeated(mapping.file, mapping.split.line, mapping.split.each or "")
         look.section(mapping.split, instance, "", mapping.direction)
-    look.whole(base, instance if mapping.split else base)
+    look.whole(base, instance if mapping.split else base, said or (lambda _: (mapping.file, mapping.line)))
 
 
 def _below(element: Element | None, steps: Iterable[str]) -> Element | None:
@@ -124,19 +129,33 @@ class _Look:
         self.twice = {target for target in targets if targets.count(target) > 1}
 
     # ------------------------------------------------------------ the mapping as a whole
-    def whole(self, base: Element | None, instance: Element | None) -> None:
+    def whole(self, base: Element | None, instance: Element | None, said: Said) -> None:
         mapping = self.mapping
         lines = [line for part in (mapping.section, mapping.split) if part for line in walk(part)]
         resolve = Resolver(self.say)
-        for element, place in [
-            *((base, place) for place in mapping.ignore),
-            *((base, place) for place in mapping.left_to_connector),
-            *([(instance, mapping.label)] if mapping.label else []),
+        for element, place, key in [
+            *((base, place, "ignore") for place in mapping.ignore),
+            *((base, place, "left_to_connector") for place in mapping.left_to_connector),
+            *([(instance, mapping.label, "label")] if mapping.label else []),
         ]:
             if element is not None:
-                resolve.element(element, place_of(place)[0], mapping.file, mapping.line, place)
+                resolve.element(element, place_of(place)[0], *said(key), place)
+        if mapping.label and instance is None and mapping.direction != "out":
+            self._label(mapping.label, said)
         if mapping.direction == "both":
             self._inverses(lines)
+
+    def _label(self, label: str, said: Said) -> None:
+        """Without a contract, the person's name that answers quote must at least be a place that some line names."""
+        named = {"/".join(steps) for steps in _foreign(self.mapping.split or self.mapping.section, ())}
+        if "/".join(place_of(label)[0]) not in named:
+            near = difflib.get_close_matches(label, named, n=2)
+            self.say(
+                *said("label"),
+                "mapping.label",
+                f"label所指的“{label}”没有任何行提到；相近的有：{'、'.join(near) or '—'}",
+                f"no line names {label!r}, which label points at; near it: {', '.join(near) or '—'}",
+            )
 
     def _inverses(self, lines: list[Line]) -> None:
         """What is written from a canonical place is given by some line when it comes back."""
@@ -315,7 +334,7 @@ class _Look:
             if value not in allowed:
                 self.say(
                     known.source.rpartition(":")[0],
-                    _line_in(known, value),
+                    line_in(known, value),
                     "codelist.value",
                     f"“{path}”没有“{value}”这个值；有：{'、'.join(str(one) for one in sorted(allowed, key=str))}",
                     f"{path!r} does not take {value!r}; it takes {', '.join(str(one) for one in sorted(allowed, key=str))}",
@@ -619,9 +638,10 @@ def _code(text: str) -> str:
     return re.sub(r"'[^']*'", lambda _: f"'{next(count)}'", text)
 
 
-def _line_in(known: CodeList, value: str) -> int:
-    """The line of a list's file on which a canonical value stands."""
+def line_in(known: CodeList, value: str) -> int:
+    """The line of a list's file on which a canonical value stands, or a code."""
+    said = rf"[\"']?{re.escape(value)}[\"']?"
     for number, line in enumerate(known.content.splitlines(), 1):
-        if re.search(rf":\s*[\"']?{re.escape(value)}[\"']?\s*(#.*)?$", line):
+        if re.search(rf"(:\s*{said}\s*(#.*)?$)|(^\s*{said}\s*:)", line):
             return number
     return int(known.source.rpartition(":")[2])

@@ -466,7 +466,7 @@ class Writer:
             return None
         parent = self._down(base, steps[:-1], line.file, line.line, foreign)
         if parent.child(steps[-1]) is not None:
-            self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
+            self._twice(line, foreign, next(child for child in parent.children if child.name == steps[-1]))
             return None
         if steps[-1] == "*":
             # one of several elements, each of which is resolved by its own name
@@ -478,6 +478,16 @@ class Writer:
         place.each_pointer = pointer_of(canonical.removesuffix("[]"))
         place.listed = place.element.array if place.element is not None else True
         return place
+
+    def _twice(self, line: Line, foreign: str, before: _Place) -> None:
+        """Two lines write one place; which of them is the wrong one is for a person to see, so both are named."""
+        self._say(
+            line.file,
+            line.line,
+            "foreign.twice",
+            f"“{foreign}”被写了两次：另见{before.source}",
+            f"{foreign!r} is written twice: also by {before.source}",
+        )
 
     def _texts(self, line: Line, base: _Place) -> None:
         clause = line.clauses[0]
@@ -521,10 +531,9 @@ class Writer:
         if attribute:
             self.resolve.attribute(place.element, attribute, line.file, line.line, foreign)
             known = place.element.content.attributes.get(attribute) if place.element else None
-            if any(one.name == attribute for one in place.attributes):
-                self._say(
-                    line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice"
-                )
+            before = next((one for one in place.attributes if one.name == attribute), None)
+            if before is not None:
+                self._twice(line, foreign, before)
                 return
             place.attributes.append(
                 _Place(
@@ -542,7 +551,7 @@ class Writer:
                 self.resolve.prefix(attribute, line.file, line.line, foreign)
             return
         if place.ways:
-            self._say(line.file, line.line, "foreign.twice", f"“{foreign}”被写了两次", f"{foreign!r} is written twice")
+            self._twice(line, foreign, place)
             return
         if place.element is not None and place.element.content.simple is None:
             self._say(

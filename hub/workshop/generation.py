@@ -443,7 +443,7 @@ def _fitting_number(name: str) -> Callable[[dict[str, Any], _Making], None]:
         kind = made.get("id_type")
         if isinstance(kind, Mapping) and kind.get("code") not in RESIDENT_DOCUMENTS:
             made[name] = f"G{making.random.randrange(10**8):08d}"
-        elif isinstance(made.get("birth_date"), str) and len(made[name]) == 18:
+        elif isinstance(made.get("birth_date"), str) and len(made[name]) == 18 and made[name][:6].isdigit():
             born = date.fromisoformat(made["birth_date"])
             made[name] = some_id_number(making.random, (made[name][:6],), born, old=False)
 

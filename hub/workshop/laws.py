@@ -127,6 +127,8 @@ class Report:
     differences: list[Difference] = field(default_factory=list)
     proofs: list[Proof] = field(default_factory=list)
     samples: int = 0
+    #: lines that no sample shows at work: what is wrong with them in the same way both ways, nothing here can find
+    unseen: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -144,6 +146,7 @@ class Report:
             "differences": [difference.as_dict() for difference in self.differences],
             "exchanges": [proof.as_dict() for proof in self.proofs],
             "samples": self.samples,
+            "unseen": [{"file": file, "line": line} for file, line in self.unseen],
         }
 
 
@@ -172,8 +175,9 @@ def prove(
     for name in names if exchange is None else [name for name in names if name == exchange]:
         trial.exchange(name, records, seed)
     shown = next((trial.shown(name) for name in names), dialect.name)
-    found, report.samples = try_samples(dialect, folder, shown, agencies, exchange)
-    report.findings += found
+    tried = try_samples(dialect, folder, shown, agencies, exchange)
+    report.findings += tried.findings
+    report.samples, report.unseen = tried.count, sorted(trial.lines - tried.lines)
     trial.settle(whole=exchange is None)
     return report
 
@@ -196,6 +200,7 @@ class _Trial:
         self.found: dict[tuple[str, int, str], Difference] = {}
         self.declared: dict[tuple[str, int], Loss] = {}
         self.happened: set[tuple[str, int]] = set()
+        self.lines: set[tuple[str, int]] = set()
         self.told: dict[tuple[str, int, str], tuple[Finding, int]] = {}
 
     def exchange(self, name: str, records: int, seed: int) -> None:
@@ -303,6 +308,7 @@ class _Exchange:
         ways = {(True, True): "both", (True, False): "in", (False, True): "out"}[reader is not None, writes]
         directions = Counter(line.direction if ways == "both" else ways for line in lines)
         self.proof = Proof(name, ways, directions["both"], directions["in"], directions["out"])
+        trial.lines |= {(line.file, line.line) for line in lines if not line.section}
         for line in lines:
             for clause in line.clauses:
                 loss = trial.loss(mapping, line, clause)

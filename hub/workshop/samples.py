@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from hub.domain.faults import Fault, Malformed
 from hub.findings import Finding, LinedDict, read_yaml
 from hub.translation import CannotWrite, Context, Dialect
 from hub.translation.codecs import moment
+from hub.translation.codelists import CodeList
 from hub.translation.foreign import Node, path_of
+from hub.translation.lint import line_in
 from hub.translation.mapping import Line, RecordMapping, Section
 from hub.translation.reader import place_of
 
@@ -31,15 +34,22 @@ _OF_THE_CONTENT = ("sha256", "size", "media_type")
 _CONTEXT = ("message_id", "sent_at", "sender", "recipient")
 
 
-def try_samples(
-    dialect: Dialect, folder: Path, shown: str, agencies: Agencies, exchange: str | None = None
-) -> tuple[list[Finding], int]:
-    """What is wrong with the samples of a dialect's folder (or with the lines that they try), and how many were tried."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the samples showed: `findings` against them or the lines that they try, and the lines that were seen at work."""
+
+    findings: list[Finding]
+    count: int
+    lines: frozenset[tuple[str, int]]
+
+
+def try_samples(dialect: Dialect, folder: Path, shown: str, agencies: Agencies, exchange: str | None = None) -> Tried:
+    """Read and write the samples of a dialect's folder. `shown` is the folder's name for users."""
     if not (folder / "samples" / INDEX).is_file():
-        return [], 0
+        return Tried([], 0, frozenset())
     index, findings = read_yaml(folder / "samples" / INDEX, f"{shown}/samples/{INDEX}")
     if index is None:
-        return findings, 0
+        return Tried(findings, 0, frozenset())
     trial = _Samples(dialect, folder / "samples", f"{shown}/samples/{INDEX}", agencies, exchange)
     for way, entries in index.items():
         if way not in ("reads", "writes") or not isinstance(entries, LinedDict):
@@ -47,13 +57,15 @@ def try_samples(
             continue
         for name, entry in entries.items():
             trial.one(way, name, entry, entries.line_of(name))
-    return [*findings, *trial.findings], trial.tried
+    return Tried([*findings, *trial.findings], trial.tried, frozenset(trial.shown_lines))
 
 
 class _Samples:
     def __init__(self, dialect: Dialect, folder: Path, shown: str, agencies: Agencies, exchange: str | None) -> None:
         self.dialect, self.folder, self.shown, self.agencies = dialect, folder, shown, agencies
         self.exchange, self.tried = exchange, 0
+        #: lines that some sample shows at work
+        self.shown_lines: set[tuple[str, int]] = set()
         self.findings: list[Finding] = []
 
     def say(self, line: int, rule: str, zh: str, en: str, file: str | None = None) -> None:
@@ -115,6 +127,11 @@ class _Samples:
             if item.record is None:
                 self._faulty(name, item.faults, line)
             elif wanted is not None:
+                self.shown_lines |= {
+                    (answers.file, answers.line)
+                    for path in _paths(wanted, "")
+                    if (answers := line_for(mapping, path)) is not None
+                }
                 for path, mine, theirs in _differences(wanted, item.record, ""):
                     self._differs(name, line_for(mapping, path), mapping, path, mine, theirs)
 
@@ -133,13 +150,20 @@ class _Samples:
     def _differs(
         self, name: str, line: Line | None, mapping: RecordMapping, where: str, expected: Any, found: Any
     ) -> None:
-        self.say(
-            line.line if line else mapping.line,
-            "sample.differs",
-            f"样例{name}：{where}应为{_shown(expected)}，却是{_shown(found)}",
-            f"the sample {name}: {where} should be {_shown(expected)}, not {_shown(found)}",
-            line.file if line else mapping.file,
-        )
+        zh = f"样例{name}：{where}应为{_shown(expected)}，却是{_shown(found)}"
+        en = f"the sample {name}: {where} should be {_shown(expected)}, not {_shown(found)}"
+        file, at = (line.file, line.line) if line else (mapping.file, mapping.line)
+        self.say(at, "sample.differs", zh, en, file)
+        # where both values are of the line's list, it may as well be the list that is wrong
+        used = self._list_of(line, mapping)
+        if used is not None and (code := _in_list(used, found)) and _in_list(used, expected):
+            self.say(line_in(used, code), "sample.differs", zh, en, used.source.rpartition(":")[0])
+
+    def _list_of(self, line: Line | None, mapping: RecordMapping) -> CodeList | None:
+        parts = (self.dialect.readers.get(mapping.exchange), self.dialect.writers.get(mapping.exchange))
+        lists = next(part.lists for part in parts if part is not None)
+        named = [str(clause.get("codes")) for clause in line.clauses if "codes" in clause.keys] if line else []
+        return lists.get(named[0]) if named else None
 
     # ------------------------------------------------------------ writing
     def _writes(self, name: str, entry: LinedDict, line: int) -> None:
@@ -168,6 +192,11 @@ class _Samples:
             self._faulty(name, error.faults, line)
             return
         ours, theirs = (dict(_leaves(tree, "", mapping.left_to_connector)) for tree in (wanted, found))
+        self.shown_lines |= {
+            (answers.file, answers.line)
+            for place, text in ours.items()
+            if text and (answers := writer_of(mapping, place)) is not None
+        }
         for place in {**ours, **theirs}:
             if not _same_leaf(ours.get(place), theirs.get(place)):
                 self._differs(name, writer_of(mapping, place), mapping, place, ours.get(place), theirs.get(place))
@@ -242,6 +271,18 @@ def _differences(expected: Any, found: Any, path: str) -> Iterator[tuple[str, An
         yield path, expected, found
 
 
+def _paths(value: Any, path: str) -> Iterator[str]:
+    """The dotted paths of a record at which something stands."""
+    if isinstance(value, Mapping) and value:
+        for key, below in value.items():
+            yield from _paths(below, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _paths(below, f"{path}[]")
+    elif value is not None and value != {}:
+        yield path
+
+
 def _leaves(node: Node, above: str, left_out: frozenset[str]) -> Iterator[tuple[str, str]]:
     path = f"{above}/{node.name}" + (f"[{node.position}]" if node.position > 1 else "")
     for name, text in node.attributes.items():
@@ -262,6 +303,12 @@ def _same_leaf(expected: str | None, found: str | None) -> bool:
         except binascii.Error:
             return False
     return False
+
+
+def _in_list(used: CodeList, value: Any) -> str | None:
+    """How a list's file names a value: by its code, or by the value itself."""
+    code = value.get("code") if isinstance(value, Mapping) else value
+    return code if isinstance(code, str) and (code in used.names or code in used.reverse) else None
 
 
 def _steps(place: str) -> tuple[str, ...]:
