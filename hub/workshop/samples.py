@@ -1,7 +1,7 @@
 """A dialect's samples against what stands beside them: a message and the records that it means, a record and how it is written.
 
 A mapping that is wrong in the same way in both directions keeps every law of a round trip; only a sample whose meaning
-somebody wrote down tells that from and to are swapped. `samples/index.yaml` says which sample means what.
+somebody wrote down tells that from and to are swapped. `expected/index.yaml` says which sample means what.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from hub.translation.lint import line_in
 from hub.translation.mapping import Line, RecordMapping, Section
 from hub.translation.reader import place_of
 
-INDEX = "index.yaml"
+#: Where the meanings stand, in the dialect's folder; the files that it names are relative to that folder.
+INDEX = "expected/index.yaml"
 #: What a document's content tells by itself; a record beside a sample need not say it.
 _OF_THE_CONTENT = ("sha256", "size", "media_type")
 _CONTEXT = ("message_id", "sent_at", "sender", "recipient")
@@ -45,12 +46,12 @@ class Tried:
 
 def try_samples(dialect: Dialect, folder: Path, shown: str, agencies: Agencies, exchange: str | None = None) -> Tried:
     """Read and write the samples of a dialect's folder. `shown` is the folder's name for users."""
-    if not (folder / "samples" / INDEX).is_file():
+    if not (folder / INDEX).is_file():
         return Tried([], 0, frozenset())
-    index, findings = read_yaml(folder / "samples" / INDEX, f"{shown}/samples/{INDEX}")
+    index, findings = read_yaml(folder / INDEX, f"{shown}/{INDEX}")
     if index is None:
         return Tried(findings, 0, frozenset())
-    trial = _Samples(dialect, folder / "samples", f"{shown}/samples/{INDEX}", agencies, exchange)
+    trial = _Samples(dialect, folder, f"{shown}/{INDEX}", agencies, exchange)
     for way, entries in index.items():
         if way not in ("reads", "writes") or not isinstance(entries, LinedDict):
             trial.say(index.line_of(way), "samples.shape", "应为reads或writes", "only reads and writes stand here")
