@@ -189,7 +189,8 @@ class Records:
         types = (types,) if isinstance(types, str) else tuple(types)
         node = self._plain(flat, path, next((one for one in types if one != "null"), None))
         hint = self.hints.get(path)
-        if hint is not None and hint.make is not None:
+        # the schema itself knows best what a day and what a moment is; a codec may know only one of them
+        if hint is not None and hint.make is not None and "format" not in flat:
             told, free = hint.make, node
             node = lambda making: free(making) if making.profile.wild else told(making.random)  # noqa: E731
         if "null" not in types:
