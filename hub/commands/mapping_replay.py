@@ -24,32 +24,13 @@ from hub.commands.telling import JSON, LANGUAGE, CommandFailed, open_hub, print_
 from hub.findings import ConfigErrors
 from hub.flow.live import InForce
 from hub.translation.release import compiler, draft_of
+from hub.workshop.replay_words import word
 
 #: A replay is in no hurry: by default it takes half of one core, and next to nothing where others want it.
 SHARE = 0.5
 NICE = 19
 #: Seconds in which a replay in the background has begun, or something is wrong.
 BEGINS = 60.0
-WORDS = {
-    "identical": ("相同", "identical"),
-    "changed": ("有变化", "changed"),
-    "newly-failing": ("新出错", "newly failing"),
-    "newly-passing": ("新通过", "newly passing"),
-    "in": ("收到", "received"),
-    "out": ("发出", "sent"),
-    "added": ("多出", "added"),
-    "removed": ("缺少", "removed"),
-    "value": ("值不同", "another value"),
-    "shape": ("类型不同", "another type"),
-    "length": ("项数不同", "more or fewer"),
-    "recipients": ("接收单位不同", "other recipients"),
-    "fault": ("差错", "fault"),
-    "form": ("写法或次序不同", "another order or spelling"),
-    "running": ("进行中", "running"),
-    "done": ("完成", "done"),
-    "stopped": ("已停止", "stopped"),
-    "failed": ("失败", "failed"),
-}
 
 
 @mapping.command("replay")
@@ -205,10 +186,6 @@ def list_replays(run: str | None, stopping: bool, as_json: bool, lang: str) -> N
             for one in items
         ],
     )
-
-
-def word(name: str, language: str) -> str:
-    return WORDS[name][0 if language == "zh" else 1] if name in WORDS else name
 
 
 def open_draft(hub: Any, dialect: str, reference: str) -> InForce:

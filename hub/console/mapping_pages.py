@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import g, render_template
 
+from hub.console import replay_pages
 from hub.domain.faults import HubError
 from hub.flow import mapping_desk
 from hub.flow.live import CURRENT
@@ -39,7 +40,11 @@ def views(hub: Hub) -> tuple[Callable[[], str], Callable[..., str]]:
         for one in hub.governance.shown(hub.mappings.versions()):
             versions.setdefault(one.version.dialect, []).append(telling.summary(one))
         return render_template(
-            "console/mappings.html", dialects=mapping_desk.in_force(hub), versions=versions, **_said()
+            "console/mappings.html",
+            dialects=mapping_desk.in_force(hub),
+            versions=versions,
+            **_said(),
+            **replay_pages.beside(hub),
         )
 
     def mapping(version: str) -> str:

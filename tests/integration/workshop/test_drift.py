@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from hub import settings
 from hub.bootstrap import build
+from hub.console.pages import console
 from hub.domain.faults import Refused
 from hub.flow.drift import PAUSE, Drift
 from hub.flow.intake import submit_dialect
@@ -96,3 +98,16 @@ def test_what_somebody_has_noted_is_not_told_any_more(hub: Hub) -> None:
     assert drift.seen(hub.database) == []
     (kept,) = drift.seen(hub.database, everything=True)
     assert (kept["noted_by"], kept["note"]) == ("李某", "已加入映射")
+
+
+def test_the_page_of_mappings_tells_it_with_a_way_to_each_sample(hub: Hub, clock: StoppedClock) -> None:
+    send(hub, 1, with_field(1, "高血压"))
+    with pytest.raises(Refused):
+        send(hub, 2, handover(2, education="8X"))
+    app = Flask(__name__)
+    app.register_blueprint(console(hub))
+    page = app.test_client().get("/console/mappings?lang=zh", base_url="http://127.0.0.1:8080").get_data(as_text=True)
+    field, code = (drift.seen(hub.database)[n]["samples"][0] for n in (1, 0))
+    assert "ZFXX/JKZK" in page
+    assert f"/console/transfers/{field['transfer']}" in page
+    assert f"/console/refused/{code['submission']}" in page

@@ -13,10 +13,12 @@ from typing import Any
 
 import psutil
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 
 from hub import settings
 from hub.bootstrap import build
+from hub.console.pages import console
 from hub.domain.agencies import Agencies
 from hub.flow import hindsight
 from hub.flow.parts import Hub
@@ -209,6 +211,14 @@ def test_the_command_tells_the_differences_and_keeps_the_run(sqlite_url: str, tm
             break
     assert found["state"] == "done", found
     assert found["report"]["counts"]["in"]["changed"] == 6
+
+    hub = build(settings.load({}, database_url=sqlite_url, data_dir=tmp_path / "data"))
+    app = Flask(__name__)
+    app.register_blueprint(console(hub))
+    page = app.test_client().get(f"/console/replays/{run}?lang=zh", base_url="http://127.0.0.1:8080")
+    hub.database.close()
+    assert page.status_code == 200
+    assert "person.former_names" in page.get_data(as_text=True)
 
 
 @pytest.mark.timeout(1800)
