@@ -89,7 +89,8 @@ def compiled(plan: Plan, state: type[Writing]) -> Write | None:
     """The code for a plan; None where there is none. `state` is the writer's own, for what only its closures can do."""
     try:
         source, names = _Code(plan, state).whole()
-    except NotCompiled:
+    except (NotCompiled, LookupError, TypeError, ValueError):
+        # a line that only the writer understands costs time and no delivery
         return None
     # The source holds names of this module's making and, by `repr` only, texts of mapping files: nothing of any record.
     exec(compile(source, f"<{plan.name}, written>", "exec"), names)  # noqa: S102
@@ -570,11 +571,15 @@ class _Code:
             self.depth += 1
             self._say(f"{text} = {short.text}")
         else:
+            if short.finished:
+                done = short.finished(lambda text: self._settled(text, place, form))
+                short = Quick(done, True, finished=short.finished)
             encode = self._bind(short.encode, "encode")
             self._say(f"if v is not None{beside} and ({text} := {encode}(v)) is not None:")
             self.depth += 1
         before = len(self.lines)
-        self._checked(place.simple, text)
+        if not short.finished:
+            self._checked(place.simple, text)
         if not short.clean:
             self._say(f"if {form.odd_}({text}): {text} = {form.mend_}({text})")
         if len(self.lines) == before and not short.guard:

@@ -46,6 +46,8 @@ class Quick:
     guard: str | None = None
     text: str | None = None
     names: tuple[tuple[str, Any], ...] = ()
+    #: of an encoder with few texts: the same one with every text finished beforehand (None: it cannot stand there)
+    finished: Callable[[Callable[[str], str | None]], Encode] | None = None
 
 
 def quick(clause: Mapping[str, Any], codec: Codec, lists: Mapping[str, CodeList]) -> Quick | None:
@@ -210,7 +212,11 @@ def _money(form: Any, _codec: Codec) -> Quick | None:
 def _boolean(_table: Any, codec: Codec) -> Quick | None:
     assert codec.encode
     words = {truth: codec.encode(truth, _ANYBODY) for truth in (True, False)}
-    return Quick(lambda value: words[value] if value.__class__ is bool else None, False)
+
+    def made(known: Mapping[bool, str]) -> Encode:
+        return lambda value: known.get(value) if value.__class__ is bool else None
+
+    return Quick(made(words), False, finished=lambda finish: made(_finished(words, finish)))
 
 
 # ---------------------------------------------------------------- codes, places, numbers that check themselves
@@ -225,17 +231,29 @@ def _codes(clause: Mapping[str, Any], codec: Codec, lists: Mapping[str, CodeList
             written[value] = codec.encode({"system": codes.name, "code": value} if codes.coded else value, _ANYBODY)
         except NotValid:
             continue
-    name = codes.name
-    if not codes.coded:
-        return Quick(lambda value: written.get(value) if value.__class__ is str else None, False)
-    lengths = (2,) if clause.get("as") == "word as sent" else (2, 3)
+
+    def made(known: Mapping[str, str]) -> Encode:
+        if not codes.coded:
+            return lambda value: known.get(value) if value.__class__ is str else None
+        return _coded(codes.name, known, (2,) if clause.get("as") == "word as sent" else (2, 3))
+
+    return Quick(made(written), False, finished=lambda finish: made(_finished(written, finish)))
+
+
+def _coded(name: str, known: Mapping[str, str], lengths: tuple[int, ...]) -> Encode:
+    """The text for `{system, code}`, and for `{system, code, text}` where that makes no difference."""
 
     def encode_code(value: Any) -> str | None:
         if value.__class__ is not dict or value.get("system") != name or len(value) not in lengths:
             return None
-        return written.get(value.get("code", "")) if len(value) == 2 or "text" in value else None
+        return known.get(value.get("code", "")) if len(value) == 2 or "text" in value else None
 
-    return Quick(encode_code, False)
+    return encode_code
+
+
+def _finished(texts: Mapping[Any, str], finish: Callable[[str], str | None]) -> dict[Any, str]:
+    """A table of texts as they finally stand, without those that cannot."""
+    return {key: done for key, text in texts.items() if (done := finish(text)) is not None}
 
 
 _ID_NUMBER = re.compile(r"[0-9]{17}[0-9X]")
