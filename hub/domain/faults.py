@@ -17,7 +17,7 @@ class Fault:
 
     `rule`     stable id such as `code.unknown`, `id-number.check-digit`, `place.no-agency`
     `pointer`  JSON Pointer into the canonical record or the request body; "" is the whole of it
-    `xpath`    place in the foreign record, where there is one
+    `xpath`    place in the foreign record, where there is one: an XPath; a JSON Pointer, or line and column, in other formats
     `value`    the offending value, shortened to 200 characters for display
     `zh`/`en`  one sentence each: what is wrong and what would be accepted
     `source`   where the rule stands, e.g. `mappings/dialects/prison/parole-handover.yaml:14`

@@ -19,8 +19,8 @@ from hub.translation.codecs import CODECS
 from hub.translation.codelists import CodeList
 from hub.translation.encodings import UTF_8
 from hub.translation.expressions import Failed
-from hub.translation.formats.form import Format
-from hub.translation.formats.xml import FORBIDDEN, ODD, ODD_IN_ATTRIBUTE, Xml, escape, escape_attribute
+from hub.translation.formats.form import FORBIDDEN, Format
+from hub.translation.formats.xml import ODD, ODD_IN_ATTRIBUTE, Xml, escape, escape_attribute
 from hub.translation.quick import Encode, Quick, quick
 from hub.translation.reader import RESIDENT_DOCUMENTS
 from hub.translation.schema import BUILT_IN, UNBOUNDED, Simple

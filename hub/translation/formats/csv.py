@@ -14,10 +14,20 @@ from typing import Any
 from hub.domain.values import NotValid
 from hub.translation.encodings import UTF_8, Encoding, decoded
 from hub.translation.foreign import Node, malformed
-from hub.translation.formats.form import ROOT, Check, Made, Spot, made, no_control_characters
+from hub.translation.formats.form import (
+    ROOT,
+    Check,
+    Made,
+    Spot,
+    made,
+    no_control_characters,
+    refuse_control_characters,
+)
 from hub.translation.schema import UNBOUNDED, Content, Element, Simple
 
 ROW = "row"
+#: Characters of one cell: a document's content may stand in one. The library's own limit is 131,072.
+csv.field_size_limit(128 * 1024 * 1024)
 
 
 def place(node: Node, below: tuple[str, ...]) -> str:
@@ -121,6 +131,7 @@ class Csv:
             before = reader.line_num
             if cells is None:
                 break
+            refuse_control_characters("".join(cells), f"line {line}")
             if not any(cell.strip() for cell in cells):
                 continue
             if names is None:

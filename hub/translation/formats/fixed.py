@@ -14,7 +14,15 @@ from hub.domain.values import NotValid
 from hub.translation.encodings import GB18030, Encoding
 from hub.translation.foreign import Node, malformed
 from hub.translation.formats.csv import ROW, _branch, _leaf, place
-from hub.translation.formats.form import ROOT, Check, Made, Spot, made, no_control_characters
+from hub.translation.formats.form import (
+    ROOT,
+    Check,
+    Made,
+    Spot,
+    made,
+    no_control_characters,
+    refuse_control_characters,
+)
 from hub.translation.schema import Element
 
 
@@ -85,6 +93,7 @@ class Fixed:
             start = 0
             for one in kind.fields:
                 text = self._text(line[start : start + one.width], number, start, one)
+                refuse_control_characters(text, f"line {number}, column {start + 1} ({one.name})")
                 row.add(one.name, one.strip(text), (number, start + 1))
                 start += one.width
         return root

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.domain.values import NotValid
 from hub.translation.encodings import Encoding
-from hub.translation.foreign import Node
+from hub.translation.foreign import Node, malformed
 from hub.translation.schema import Element
 
 #: The name of the root of a record in a format that gives its root none: `$`, as in JSONPath.
@@ -101,11 +102,28 @@ def made(
     return Made(spot, text, kind, tuple(attributes), tuple(children))
 
 
+#: What XML 1.0 (section 2.2) cannot carry, PostgreSQL partly cannot store, and nobody means to write.
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
 def no_control_characters(text: str) -> None:
-    """Raises `NotValid` for halves of characters and NUL, which no format and no store can hold."""
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+    """Raises `NotValid` for control characters and halves of characters."""
+    if FORBIDDEN.search(text):
         raise NotValid(
             "text.control-character",
             "含有不允许的控制字符或不完整的字符",
             "it holds control characters or halves of characters that cannot be written",
+        )
+
+
+def refuse_control_characters(text: str, place: str) -> None:
+    """Raises `Malformed` for what came with control characters or halves of characters, naming where."""
+    if (found := FORBIDDEN.search(text)) is not None:
+        code = f"U+{ord(found[0]):04X}"
+        raise malformed(
+            "text.control-character",
+            f"{place}含有不允许的控制字符或不完整的字符（{code}）",
+            f"{place}: control characters or halves of characters ({code}) are not taken",
+            code,
+            place,
         )

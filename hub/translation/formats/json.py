@@ -15,7 +15,16 @@ from typing import Any, NoReturn
 from hub.domain.values import NotValid
 from hub.translation.encodings import UTF_8, Encoding, decoded
 from hub.translation.foreign import DEEPEST, Node, malformed
-from hub.translation.formats.form import ROOT, Check, Made, Spot, made, no_control_characters
+from hub.translation.formats.form import (
+    FORBIDDEN,
+    ROOT,
+    Check,
+    Made,
+    Spot,
+    made,
+    no_control_characters,
+    refuse_control_characters,
+)
 from hub.translation.schema import Element
 
 ITEM = "item"
@@ -115,6 +124,8 @@ class Json:
         root = Node(ROOT, "", None, 1)
         root.shown = place
         _fill(root, found, 1)
+        if "\\" in text or FORBIDDEN.search(text):
+            _refuse_control_characters(root)
         return root
 
     def _decode(self, payload: bytes) -> str:
@@ -158,6 +169,17 @@ class Json:
 
     def write(self, record: Any) -> str:
         return _json(_plain(record))
+
+
+def _refuse_control_characters(root: Node) -> None:
+    """What stands in JSON escaped, too, told at its JSON Pointer."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        pending += node.order
+        refuse_control_characters(node.name + node.text, place(node, ()) or "/")
+        for name, text in node.attributes.items():
+            refuse_control_characters(name + text, place(node, (f"@{name}",)))
 
 
 def _fill(node: Node, value: Any, depth: int) -> None:

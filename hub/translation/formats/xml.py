@@ -10,10 +10,9 @@ from typing import Any
 from hub.domain.values import NotValid
 from hub.translation.encodings import UTF_8, Encoding
 from hub.translation.foreign import Node, parse, unfold
-from hub.translation.formats.form import Check, Format, Spot
+from hub.translation.formats.form import FORBIDDEN, Check, Format, Spot
 
 #: Characters that XML 1.0 (section 2.2) cannot carry.
-FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 #: Characters that need a second look before they stand in an element, or in an attribute: escaped or forbidden.
 ODD = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

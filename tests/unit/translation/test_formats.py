@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.domain.faults import Fault, Malformed
 from hub.translation import CannotWrite, Dialect
@@ -224,6 +227,8 @@ def test_a_fault_in_json_that_is_written_names_its_json_pointer(tmp_path: Path) 
         (b"[" * 200 + b"]" * 200, "json.too-deep", None),
         (b"[" * 20000 + b"]" * 20000, "json.too-deep", None),
         (b'{"a": "\xff"}', "json.encoding", None),
+        (rb'{"head": {"serial": "\u0000"}}', "text.control-character", "/head/serial"),
+        (rb'{"files": [{"name": "\ud800"}]}', "text.control-character", "/files/0/name"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -329,6 +334,7 @@ def test_a_fault_in_csv_names_line_and_column(tmp_path: Path) -> None:
         (b"LSH\tXM\tXM\tBZ\r\n", "csv.header", "line 1"),
         (b"", "csv.header", "line 1"),
         (b"LSH\tXM\xff\tXB\tBZ\r\n", "csv.encoding", None),
+        (b"LSH\tXM\tXB\tBZ\r\n1\ta\x07\t1\t\r\n", "text.control-character", "line 2"),
     ],
 )
 def test_what_is_no_csv_is_refused(tmp_path: Path, payload: bytes, rule: str, place: str | None) -> None:
@@ -459,6 +465,7 @@ def test_a_fault_in_a_fixed_record_names_line_and_column(tmp_path: Path) -> None
         ("H00000042\r\nX\r\n".encode("gbk"), "fixed.kind", "line 2", "H, D"),
         ("D孙某孙某某1\r\n".encode("gbk")[:11] + b"\xff\r\n", "fixed.encoding", "line 1, column 12 (XB)", "0xFF"),
         ("D1孙某孙某某1\r\n".encode("gbk"), "fixed.encoding", "line 1, column 2 (XM)", "byte 11"),
+        (b"Da\x07        1", "text.control-character", "line 1, column 2 (XM)", "U+0007"),
     ],
 )
 def test_what_is_no_such_record_is_refused(tmp_path: Path, payload: bytes, rule: str, place: str, said: str) -> None:
@@ -535,3 +542,59 @@ def test_a_fault_yields_no_output_in_any_format(tmp_path: Path) -> None:
         assert payload == b""
         assert faults
         assert all(isinstance(fault, Fault) and fault.source and fault.xpath and fault.rule for fault in faults)
+
+
+# ------------------------------------------------------------------ whatever comes
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=12).map(
+    str.strip
+)
+ALL = (
+    ("json", "json\n", RECEIVES.format(key="a"), "record: $\nlines:\n  person.a: a\n  person.b: x/@b\n  list[]: x/c\n"),
+    (
+        "csv",
+        "csv\ncsv: {columns: [a, b]}\n",
+        RECEIVES.format(key="row/a"),
+        "record: $\nsplit:\n  each: row\n  lines: {person.a: a, person.b: b}\n",
+    ),
+    (
+        "fixed",
+        "fixed\nfixed:\n  fields: [{name: a, width: 60}, {name: b, width: 60}]\n",
+        RECEIVES.format(key="row/a"),
+        "record: $\nsplit:\n  each: row\n  lines: {person.a: a, person.b: b}\n",
+    ),
+)
+
+
+@pytest.fixture(scope="module", params=ALL, ids=lambda one: one[0])
+def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Dialect:
+    return _small(tmp_path_factory.mktemp("small"), *request.param)
+
+
+def _small(folder: Path, _name: str, form: str, receives: str, lines: str) -> Dialect:
+    files = {
+        "dialect.yaml": f"dialect: toy\nformat: {form}{receives}",
+        "toy.yaml": f"dialect: toy\nexchange: toy\n{lines}",
+    }
+    return dialect(folder, files)
+
+
+@given(key=TEXT.filter(bool), other=TEXT, several=st.lists(TEXT.filter(bool), max_size=3, unique=True))
+def test_every_text_comes_back_from_every_format(small: Dialect, key: str, other: str, several: list[str]) -> None:
+    record: dict[str, Any] = {"person": {"a": key} | ({"b": other} if other else {})}
+    if small.form.name == "json" and several:
+        record["list"] = several
+    (found,) = read_all(small, write(small, record))
+    assert found == {**record, "unmapped": {}}
+
+
+@given(
+    payload=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
+)
+def test_whatever_bytes_come_are_read_or_refused(small: Dialect, payload: bytes) -> None:
+    with suppress(Malformed):
+        small.read(None, {}, payload, "court.370826")
+
+
+def test_a_cell_may_hold_a_whole_document(tmp_path: Path) -> None:
+    (found,) = read_all(_small(tmp_path, *ALL[1]), b"a,b\r\n1," + b"A" * 1_000_000 + b"\r\n")
+    assert len(found["person"]["b"]) == 1_000_000
