@@ -127,9 +127,12 @@ def test_a_transfer_shows_its_three_forms_side_by_side(browser: WebDriver, addre
 def test_the_tabs_show_what_each_recipient_was_sent(browser: WebDriver, address: str, seen: Seen) -> None:
     open_in(browser, f"{address}/transfers/{seen.served_sun}", "zh")
     told = {}
-    for name in [tab.text for tab in browser.find_elements(By.CSS_SELECTOR, ".tabs a")]:
-        browser.find_element(By.CSS_SELECTOR, ".tabs").find_element(By.LINK_TEXT, name).click()
-        told[name] = browser.find_element(By.CSS_SELECTOR, "#sent .message").text
+    for name in [tab.text for tab in browser.find_elements(By.CSS_SELECTOR, "#sent .tabs a")]:
+        browser.find_element(By.CSS_SELECTOR, "#sent .tabs").find_element(By.LINK_TEXT, name).click()
+        wait(browser).until(
+            lambda b, name=name: b.find_element(By.CSS_SELECTOR, "#sent .tabs [aria-current]").text == name
+        )
+        told[name] = wait(browser).until(lambda b: b.find_element(By.CSS_SELECTOR, "#sent .message")).text
     assert set(told) == {"微山县司法局", "微山县人民检察院", "微山县公安局"}
     assert "<businessType>RJ</businessType>" in told["微山县司法局"]
     assert '"exchange": "admission.documents"' in told["微山县人民检察院"]
@@ -302,7 +305,7 @@ def test_a_row_of_the_chart_leads_to_its_transfers(browser: WebDriver, address: 
     open_in(browser, f"{address}/chart", "zh")
     row = browser.find_element(By.CSS_SELECTOR, "[data-exchange='admission.parole-handover']")
     row.find_element(By.CSS_SELECTOR, ".name").click()
-    wait(browser).until(lambda b: "exchange=admission.parole-handover" in b.current_url)
+    wait(browser).until(lambda b: "exchange=admission.parole-handover" in b.current_url and rows(b))
     assert {one.find_element(By.CSS_SELECTOR, "td.matter").text for one in rows(browser)} == {"假释交接"}
 
 
@@ -338,7 +341,7 @@ def test_the_chart_is_narrowed_to_one_kind_of_agency_and_downloaded_whole(browse
     everything = len(browser.find_elements(By.CSS_SELECTOR, "[data-exchange]"))
     Select(browser.find_element(By.ID, "f-lane")).select_by_visible_text("村（居）民委员会")
     browser.find_element(By.CSS_SELECTOR, "form.filters button").click()
-    wait(browser).until(lambda b: "lane=village" in b.current_url)
+    wait(browser).until(lambda b: "lane=village" in b.current_url and b.find_element(By.CSS_SELECTOR, "footer"))
     narrowed = [one.get_attribute("data-exchange") for one in browser.find_elements(By.CSS_SELECTOR, "[data-exchange]")]
     assert "admission.registration" in narrowed
     assert len(narrowed) < everything
@@ -352,6 +355,7 @@ def test_a_person_page_leads_to_where_the_person_stands_on_the_chart(
 ) -> None:
     open_in(browser, f"{address}/persons/{seen.persons['zhou']}", "zh")
     browser.find_element(By.LINK_TEXT, "在流程图上查看").click()
+    wait(browser).until(lambda b: "/chart" in b.current_url and b.find_element(By.CSS_SELECTOR, "footer"))
     drawn = {
         row.get_attribute("data-exchange"): row.find_element(By.CSS_SELECTOR, "[data-count='all']").text
         for row in browser.find_elements(By.CSS_SELECTOR, "[data-exchange]")
@@ -360,7 +364,7 @@ def test_a_person_page_leads_to_where_the_person_stands_on_the_chart(
     assert drawn["admission.report-in"] == "1"
     assert "admission.escort" not in drawn, "what did not happen is not drawn"
     browser.find_element(By.CSS_SELECTOR, "[data-exchange='admission.report-in'] .name").click()
-    wait(browser).until(lambda b: "person=" in b.current_url)
+    wait(browser).until(lambda b: "exchange=" in b.current_url and rows(b))
     assert len(rows(browser)) == 1
 
 
