@@ -25,6 +25,8 @@ from hub.workshop.suggestion.values import NEVER, Reason, Values, Verdict
 UNNAMED, NAMED = -3.5, 7.0
 #: A container that belongs to the place's part of the record, to another part, to somebody else.
 SAME_PART, OTHER_PART, ANOTHERS = 0.6, -0.9, -6.0
+#: In doubt a field is rather nothing of ours.
+AWAY = 0.15
 #: A guardian's place for a field whose name says nothing of a guardian.
 UNGUARDED = -3.0
 #: Pairs below are no candidates at all; lines are asserted from this confidence on, and offered as doubtful below it.
@@ -314,7 +316,7 @@ class _Decision:
     def _elsewhere(self, entry: Field) -> float:
         """Log-odds that a field is something that no canonical record has."""
         strengths = [n.strength for c, n in self.named[entry.path].items() if c.kind in ("elsewhere", "stranger")]
-        return UNNAMED + NAMED * max(strengths, default=0.0)
+        return UNNAMED + NAMED * max(strengths, default=-0.5) + AWAY
 
     # ------------------------------------------------------------ lists
     def _pair_lists(self) -> None:

@@ -337,7 +337,7 @@ class Names:
                 continue
             apart = self._apart(token) or self._stem(token)
             found += [lexicon.word(word) for word in apart] if apart else [token]
-            known += 1 if apart else 0
+            known += len(apart or ())
         return found if known * 2 >= len(found) and known else None
 
     def _stem(self, token: str) -> list[str] | None:
@@ -357,17 +357,25 @@ class Names:
         return [best] if best else None
 
     def _apart(self, token: str) -> list[str] | None:
-        if len(token) < 6 or not token.isascii():
+        """The words of a name that runs together, such as `idcardnum`: known ones of three letters or more, and id and no."""
+        if len(token) < 5 or not token.isascii():
             return None
-        for size in range(len(token) - 2, 2, -1):
-            if token[:size] in self.lexicon.vocabulary:
-                rest = token[size:]
-                if rest in self.lexicon.vocabulary and (len(rest) > 2 or rest in ("id", "no", "cd", "dt")):
-                    return [token[:size], rest]
-                after = self._apart(rest)
-                if after:
-                    return [token[:size], *after]
-        return None
+
+        def rest(at: int) -> list[str] | None:
+            if at == len(token):
+                return []
+            for size in range(len(token) - at, 1, -1):
+                word = token[at : at + size]
+                if (
+                    (size > 2 or word in ("id", "no"))
+                    and word in self.lexicon.vocabulary
+                    and (after := rest(at + size)) is not None
+                ):
+                    return [word, *after]
+            return None
+
+        found = rest(0)
+        return found if found and len(found) > 1 else None
 
     def _english(self, tokens: Sequence[str], above: Sequence[str]) -> Iterator[Named]:
         own = self.words_of(tokens)
