@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from hub import words
 from hub.chart import Choice, breadth, legend, passed, phase, plan, whole
 from hub.chart.picture import STYLE
-from hub.console import access, language, replay_pages
+from hub.console import access, coverage_page, language, replay_pages
 from hub.console.band import NEXT_ROOM, band, wrapped
 from hub.console.lineage import table_of
 from hub.console.mapping_pages import views
@@ -121,6 +121,7 @@ def console(hub: Hub) -> Blueprint:
     for rule, name, view in zip(("/mappings", "/mappings/<version>"), ("mappings", "mapping"), views(hub), strict=True):
         pages.add_url_rule(rule, name, view, methods=["GET"])
     pages.add_url_rule("/replays/<run>", "replay", replay_pages.view(hub), methods=["GET"])
+    pages.add_url_rule("/mappings/<dialect>/coverage", "coverage", coverage_page.view(hub), methods=["GET"])
     pages.add_url_rule("/search", "search", desk.search, methods=["POST"])
     return pages
 

@@ -20,6 +20,8 @@ from hub.flow.explain import explain
 from hub.flow.intake import submit_dialect, submit_record
 from hub.flow.parts import Hub
 from hub.flow.preview import preview
+from hub.flow.soap_intake import handle
+from hub.identity.credentials import issue
 from hub.store.passages import passage
 from hub.store.tables import mapping_recorded, metadata
 from hub.translation.foreign import parse
@@ -300,3 +302,23 @@ def test_the_console_shows_sender_record_and_recipients_side_by_side(hub: Hub) -
     assert "/case/number" in cells["/parole/ruling_number"][0]
     assert "ZFXX/XTM" in page.text
     assert f"/console/transfers/{transfer}/lineage" in app.test_client().get(f"/console/transfers/{transfer}").text
+
+
+def test_a_soap_message_is_explained_person_by_person_out_of_its_envelope(hub: Hub) -> None:
+    body = (MAPPINGS / "dialects" / "court" / "samples" / "SubmitExecution-request.xml").read_bytes()
+    user, password = (re.search(rf"<{tag}>(.*?)</{tag}>".encode(), body) for tag in ("UserName", "Password"))
+    assert user
+    assert password
+    issue(hub, COURT, user[1].decode(), password[1].decode())
+    action = {"content-type": "text/xml; charset=utf-8", "soapaction": '"http://tempuri.org/SubmitExecution"'}
+    answer = handle(hub, COURT, body, action)
+    assert answer.status == 200, answer.body.decode()
+    found = [
+        explain(hub, passage(hub, None, row.id)) for row in rows(hub, "SELECT id FROM transfer ORDER BY ordinal, id")
+    ]
+    names = [
+        next(f["given"][0]["place"] for f in one["received"]["fields"] if f["place"] == "/person/name") for one in found
+    ]
+    assert names == [f"/SubmitExecution/execution/Defendants/Defendant[{n}]/Name" for n in (1, 2)]
+    assert [one["received"]["channel"] for one in found] == ["soap", "soap"]
+    assert password[1].decode() not in json.dumps(found, default=str)

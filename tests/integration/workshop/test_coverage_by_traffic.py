@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import flask
 import pytest
+from click.testing import CliRunner
+from lxml import html
 from sqlalchemy import select
 
 from hub import settings
 from hub.api.bundle import record_schema
 from hub.bootstrap import build
+from hub.cli import cli
+from hub.console.pages import console
+from hub.domain.faults import Refused
 from hub.flow import hindsight
+from hub.flow.intake import submit_dialect
 from hub.flow.parts import Hub
 from hub.store.tables import metadata
 from hub.workshop.counting import count_traffic
-from tests.passed_history import BUREAU, fill, handover, refuse, send
+from tests.passed_history import BUREAU, PRISON, fill, handover, refuse, send
 
 EXCHANGE = "admission.parole-handover"
 
@@ -91,17 +95,13 @@ def test_a_limit_bounds_what_is_looked_at(hub: Hub) -> None:
     assert covered(hub, "city", limit=7)["looked_at"] == 7
 
 
-def test_the_command_tells_the_same(hub: Hub, sqlite_url: str, tmp_path: Path) -> None:
+def test_the_command_tells_the_same(hub: Hub, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(hub, 6, told)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
-        "HUB_DATABASE_URL": sqlite_url,
-        "HUB_DATA_DIR": str(tmp_path / "data"),
-    }
-    command = [Path(sys.executable).parent / "hub", "mapping", "coverage", "prison", "--exchange", EXCHANGE]
-    ran = subprocess.run(
-        [*command, "--traffic", "--json"], env=environment, capture_output=True, text=True, check=True, timeout=120
-    )
+    monkeypatch.setenv("HUB_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path / "data"))
+    command = ["mapping", "coverage", "prison", "--exchange", EXCHANGE, "--traffic", "--json"]
+    ran = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
     printed = json.loads(ran.stdout)
     (one,) = printed["exchanges"]
     mine = covered(hub, "prison")
@@ -109,3 +109,18 @@ def test_the_command_tells_the_same(hub: Hub, sqlite_url: str, tmp_path: Path) -
     assert {key: one[key] for key in ("records", "lines", "codes", "unmapped")} == {
         key: mine[key] for key in ("records", "lines", "codes", "unmapped")
     }
+
+
+def test_the_console_shows_what_came_that_no_line_names(hub: Hub) -> None:
+    fill(hub, 5, told)  # kept years ago
+    submit_dialect(hub, PRISON, None, handover(77).replace(b"<BZ>", "<XXX>新</XXX><BZ>".encode()), "text/xml")
+    with pytest.raises(Refused):
+        submit_dialect(hub, PRISON, None, handover(78).replace(b"<XBDM>1<", b"<XBDM>7<"), "text/xml")
+    app = flask.Flask(__name__)
+    app.register_blueprint(console(hub))
+    shown = html.fromstring(app.test_client().get("/console/mappings/prison/coverage?lang=zh").text)
+    cells = {row.xpath("string(th)"): row.xpath("string(td)") for row in shown.xpath("//table[@class='record']//tr")}
+    assert cells["ZFXX/XXX"].split() == ["×1", "新"]
+    assert cells["7"].strip() == "×1"
+    assert "2件" in shown.text_content(), "what came in the last thirty days"
+    assert app.test_client().get("/console/mappings/nobody/coverage").status_code == 404
