@@ -437,6 +437,7 @@ def _choose(
     kinds: dict[str, list[_Sample]] = defaultdict(list)
     for sample in samples:
         kinds[sample.name].append(sample)
+    kinds = {name: _of_one_shape(many) for name, many in kinds.items()}
     best: tuple[float, str | None, _Node, list[_Sample]] | None = None
     for operation, root in roots:
         taken = kinds.get(root.name, [])
@@ -450,6 +451,17 @@ def _choose(
         return best[1], best[2], []
     name = max(kinds, key=lambda kind: (max(sample.leaves for sample in kinds[kind]), len(kinds[kind])))
     return None, _Node(name), kinds[name]
+
+
+def _of_one_shape(samples: list[_Sample]) -> list[_Sample]:
+    """The samples that have a good part of the fullest one's members: an answer may have the same root as its request."""
+    fullest = max(samples, key=lambda sample: sample.leaves)
+    members = set(fullest.members)
+    return [
+        one
+        for one in samples
+        if not members or len(members & set(one.members)) >= 0.3 * len(members | set(one.members))
+    ]
 
 
 def _fill(node: _Node, sample: _Sample, at: Instance) -> None:

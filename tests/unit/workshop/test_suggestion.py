@@ -130,6 +130,28 @@ def test_what_belongs_to_somebody_else_is_left_alone(suggested: Suggested) -> No
     assert not taken["highcourt"] & {"chengBanRen", "luRuShiJian", "yeWuLeiXing"}
 
 
+def test_answers_among_the_samples_are_left_aside(bench: Workbench) -> None:
+    prison = MAPPINGS / "dialects" / "prison"
+    suggestion = bench.suggest(prison / "PrisonExchange.wsdl", prison / "samples", "admission.parole-handover")
+    assert suggestion.foreign.record == "ROOT"
+    assert not {"CODE", "MSG", "LSH"} & {entry.place for entry in suggestion.foreign.fields}
+
+
+def test_a_record_inside_a_string_of_its_envelope_is_taken_out(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / "1.xml").write_text(
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><send><user>a</user><data><![CDATA[<?xml version="1.0"'
+        ' encoding="GBK"?><R><LSH>001234567</LSH><D><XM>周建国</XM><SFZH>370828197503120115</SFZH></D></R>]]></data></send></e:Body>'
+        "</e:Envelope>",
+        encoding="utf-8",
+    )
+    suggestion = bench.suggest(None, tmp_path, "admission.documents")
+    assert {(line.canonical, line.foreign) for line in suggestion.asserted} == {
+        ("message.key", "LSH"),
+        ("person.name", "D/XM"),
+        ("person.id_number", "D/SFZH"),
+    }
+
+
 def test_a_message_with_several_persons_is_split(suggested: Suggested) -> None:
     assert suggested("highcourt")[1].split == ("beiGaoRen",)
     assert suggested("jail")[1].split is None
