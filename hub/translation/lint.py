@@ -53,14 +53,14 @@ _SPECIMENS: Mapping[str, Any] = {
 
 #: Rules by which a message or record can be found wrong; patterns of policies and answer codes are looked up among them.
 _RULES = """
-    agency.kind agency.no-contract agency.unknown case-number.malformed code.system code.unknown court-mark.unknown
-    csv.columns csv.header csv.malformed date.malformed date.range document.base64 document.digest document.empty
+    address.differs agency.kind agency.no-contract agency.unknown case-number.malformed code.system code.unknown court-mark.unknown
+    csv.columns csv.header csv.malformed dialect.format date.malformed date.range document.base64 document.digest document.empty
     exchange.differs exchange.not-yours exchange.unknown expression.failed field.missing fixed.encoding fixed.kind
     fixed.length fixed.line-break fixed.padding fixed.too-long form.malformed form.twice id-number.birth-date
     id-number.check-digit id-number.malformed id-number.place json.duplicate json.encoding json.malformed json.missing
     json.shape json.too-deep json.type key.missing key.reused key.too-long list.separator list.too-many login
     message.none-goes message.too-large money.malformed number.malformed operation.unknown person.differs
-    place.ambiguous place.differs place.malformed place.missing place.no-agency place.too-coarse record.additionalProperties
+    place.ambiguous place.differs place.malformed place.missing place.no-agency place.too-coarse place.unknown record.additionalProperties
     record.empty record.enum record.format record.maxItems record.maxLength record.maximum record.minItems
     record.minLength record.minProperties record.minimum record.pattern record.required record.type record.unknown
     root.unexpected schema.length schema.pattern schema.type schema.value sender.differs store.unavailable

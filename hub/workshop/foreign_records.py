@@ -67,23 +67,26 @@ def codec_of(clause: Clause, words: Vocabulary) -> Codec:
 
 
 class ForeignRecords:
-    """Makes the records of one mapping. `root` is the contract's element; without one every named place is optional."""
+    """Makes the records of one mapping. `root` is the contract's element; without one every named place is optional.
+
+    `texts`: canonical place → texts that may stand there.
+    """
 
     def __init__(
         self,
         mapping: RecordMapping,
         root: Element | None,
         words: Vocabulary,
-        literals: Mapping[str, Sequence[str]] | None = None,
+        texts: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self.mapping, self.words, self.literals = mapping, words, dict(literals or {})
+        self.mapping, self.words, self.texts = mapping, words, dict(texts or {})
         self._strings = Rstr(Random(1))
         steps = path_of(mapping.record)
         self.root = Spot(steps[0], steps[:1], root, needed=True)
         self.base = self._down(self.root, steps[1:])
         for spot in self.root.below():
             spot.needed = True
-        self._section(mapping.section, self.base)
+        self._section(mapping.section, self.base, "")
         if mapping.split and mapping.split.each:
             instance = self._down(self.base, path_of(mapping.split.each))
             instance.many = instance.split = instance.needed = True
@@ -91,7 +94,7 @@ class ForeignRecords:
             for step in path_of(mapping.split.each):
                 here = here.children[step]
                 here.needed = True
-            self._section(mapping.split, instance)
+            self._section(mapping.split, instance, "")
 
     # ------------------------------------------------------------ making
     def tree(self, number: int, random: Random) -> Node:
@@ -190,7 +193,7 @@ class ForeignRecords:
             spot.attributes[attribute] = made
         return spot.attributes[attribute]
 
-    def _section(self, section: Section, base: Spot) -> None:
+    def _section(self, section: Section, base: Spot, prefix: str) -> None:
         # pairs first: they answer for the places that one-way lines name too
         for line in sorted(section.lines, key=lambda line: ("both", "in", "out").index(line.direction)):
             clause = line.clauses[0] if line.clauses else None
@@ -199,13 +202,14 @@ class ForeignRecords:
                 spot = self._place(base, foreign)
                 if spot.line is None:
                     spot.many, spot.line, spot.clause = True, line, clause
-                self._section(line.section, spot)
+                canonical = str(clause.get("each")) if line.direction == "out" else line.target
+                self._section(line.section, spot, f"{prefix}{canonical}[].")
             elif line.direction == "out":
                 self._out(line, base)
             else:
                 for clause in line.clauses:
                     if "at" in clause.keys:
-                        self._leaf(self._place(base, str(clause.get("at"))), line, clause)
+                        self._leaf(self._place(base, str(clause.get("at"))), line, clause, prefix + line.target)
                     self._asked_for(clause, base)
 
     def _asked_for(self, clause: Clause, base: Spot) -> None:
@@ -216,7 +220,7 @@ class ForeignRecords:
                 if spot.make is None and spot.line is None and not spot.children:
                     spot.own, spot.make = True, some_text
 
-    def _leaf(self, spot: Spot, line: Line, clause: Clause) -> None:
+    def _leaf(self, spot: Spot, line: Line, clause: Clause, path: str) -> None:
         if spot.line is not None and spot.make is not None:
             return
         codec = codec_of(clause, self.words)
@@ -226,9 +230,9 @@ class ForeignRecords:
         if codec.kind == "document":
             spot.make = lambda random: random.choice(_CONTENTS)
             return
-        make = spot.meaning.foreign
-        known = self.literals.get(line.target.rpartition(".")[2].removesuffix("[]"), ())
-        spot.make = _now_and_then(known, make) if known and codec is TEXT else make
+        known = tuple(self.texts.get(path, ()))
+        # without a codec, what may stand here is for the schema of the canonical place to say
+        spot.make = (lambda random: random.choice(known)) if known and codec is TEXT else spot.meaning.foreign
 
     def _out(self, line: Line, base: Spot) -> None:
         spot = self._place(base, line.target)
@@ -247,10 +251,6 @@ class ForeignRecords:
         else:
             spot.meaning = meaning_of(keys, self.words, codec_of(clause, self.words))
             spot.make = spot.meaning.foreign
-
-
-def _now_and_then(known: Sequence[str], make: Make) -> Make:
-    return lambda random: random.choice(known) if random.random() < 0.5 else make(random)
 
 
 def _child(parent: Node, spot: Spot) -> Node:

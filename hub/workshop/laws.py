@@ -168,7 +168,13 @@ def prove(
 
     The same seed gives the same records. `progress(exchange, done, of)` is told now and then.
     """
-    words = Vocabulary(lists, agencies, places) if places else Vocabulary(lists, agencies)
+    # with the tables that the dialect itself was compiled with, such as that of the places
+    parts: list[Reader | Writer] = [*dialect.readers.values(), *dialect.writers.values()]
+    known = {
+        **lists,
+        **{k: v for part in parts for k, v in part.lists.items()},
+    }
+    words = Vocabulary(known, agencies, places) if places else Vocabulary(known, agencies)
     report = Report(dialect.name, records, seed)
     trial = _Trial(dialect, folder, words, schemas, report, progress or (lambda _exchange, _done, _of: None))
     names = sorted({*dialect.readers, *dialect.writers})
@@ -320,7 +326,7 @@ class _Exchange:
         literals = _literals(lines)
         self.records = Records(schema, self.words, self._hints(), literals)
         self.root = reader.element if reader is not None else writer.element if writer is not None else None
-        self.foreign = ForeignRecords(mapping, self.root, self.words, literals) if reader is not None else None
+        self.foreign = ForeignRecords(mapping, self.root, self.words, self._texts()) if reader is not None else None
         sections = [part for part in (mapping.section, mapping.split) if part]
         self.pairs = [pair for part in sections for pair in self._pairs(part)] if ways == "both" else []
         self.one_way = [(line, clause, *way) for line, clause, way in self._one_way(sections)] if writes else []
@@ -362,6 +368,15 @@ class _Exchange:
             if part is not None:
                 take(part, "")
         return hints
+
+    def _texts(self) -> dict[str, tuple[str, ...]]:
+        """For each canonical place, texts that the schema allows there: what a line without a codec may find."""
+        found: dict[str, dict[str, None]] = {}
+        for number in range(120):
+            record = self.records.record(number, Random(f"texts/{number}"))
+            for path, text in _strings(record, ""):
+                found.setdefault(path, {})[text] = None
+        return {path: tuple(texts) for path, texts in found.items()}
 
     def _known(self, name: str) -> tuple[str, ...]:
         """The agencies that the mapping can name as sender or recipient of a message."""
@@ -460,8 +475,11 @@ class _Exchange:
     def _compare(self, pair: _Pair, before: Any, after: Any) -> None:
         old, new = pair.get(before), pair.get(after)
         if pair.inner or pair.texts:
-            ours = [one for one in old if one != {}] if isinstance(old, list) else []
+            ours = old if isinstance(old, list) else []
             theirs = new if isinstance(new, list) else []
+            if pair.inner:
+                # an item of which the lines carry nothing is not there for the other side
+                ours = [one for one in ours if any(_is_told(inner.get(one)) for inner in pair.inner)]
             if pair.texts:
                 ours = list(dict.fromkeys(one.strip() if isinstance(one, str) else repr(one) for one in ours))
                 theirs = [one.strip() if isinstance(one, str) else one for one in theirs]
@@ -745,6 +763,18 @@ def _walk(section: Section, way: str) -> Iterator[Line]:
             yield from _walk(line.section, here)
 
 
+def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every text of a record with its dotted path, items of lists as `documents[].title`."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _strings(below, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _strings(below, f"{path}[]")
+    elif isinstance(value, str):
+        yield path, value
+
+
 _COMPARED = re.compile(r"(\w+)\s*[=!]=\s*'([^']+)'")
 
 
@@ -771,6 +801,10 @@ def _inlined(payload: bytes) -> bytes:
 def _dotted(pointer: str) -> str:
     """`/documents/0/title` as `documents[].title`."""
     return re.sub(r"\.\d+(?=\.|$)", "[]", pointer.strip("/").replace("/", "."))
+
+
+def _is_told(value: Any) -> bool:
+    return value is not ABSENT and value is not None and value != [] and not says_nothing(value)
 
 
 def _told(value: Any) -> Any:
