@@ -54,7 +54,7 @@ _SPECIMENS: Mapping[str, Any] = {
 #: Rules by which a message or record can be found wrong; patterns of policies and answer codes are looked up among them.
 _RULES = """
     address.differs agency.kind agency.no-contract agency.unknown case-number.malformed code.system code.unknown court-mark.unknown
-    csv.columns csv.header csv.malformed dialect.format date.malformed date.range document.base64 document.digest document.empty
+    csv.columns csv.header csv.malformed date.malformed date.range document.base64 document.digest document.empty
     exchange.differs exchange.not-yours exchange.unknown expression.failed field.missing fixed.encoding fixed.kind
     fixed.length fixed.line-break fixed.padding fixed.too-long form.malformed form.twice id-number.birth-date
     id-number.check-digit id-number.malformed id-number.place json.duplicate json.encoding json.malformed json.missing
