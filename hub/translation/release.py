@@ -28,7 +28,7 @@ SUFFIXES = frozenset({".yaml", ".wsdl", ".xsd", ".json"})
 #: How the agency is called stays with the files of the hub that calls it.
 LEFT_OUT = frozenset({"transport.yaml"})
 #: Folders inside a dialect's folder that are no part of it: what only serves for trying it, and lists taken on their own.
-NOT_READ = frozenset({"samples", "codelists"})
+NOT_READ = frozenset({"samples", "expected", "codelists"})
 #: A release with more than so many bytes or files is none that somebody wrote.
 MOST_BYTES, MOST_FILES = 16 * 1024 * 1024, 2_000
 #: The name of the folder that a release is laid out in, so that its lines are named as in the files.

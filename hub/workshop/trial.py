@@ -33,9 +33,10 @@ def trial(
             return Checked(compiled.findings, differs)
         with tempfile.TemporaryDirectory(prefix="santong-trial-") as folder:
             own = lay_out(release, Path(folder)) / "dialects" / release.dialect
-            samples = config_dir / "dialects" / release.dialect / "samples"
-            if samples.is_dir():
-                shutil.copytree(samples, own / "samples")
+            for tried in ("samples", "expected"):
+                kept = config_dir / "dialects" / release.dialect / tried
+                if kept.is_dir():
+                    shutil.copytree(kept, own / tried)
             report = prove(compiled.dialect, own, compiled.lists, agencies, schemas(), records=records, places=places)
         return Checked(tuple(report.findings), (*report.warnings, *differs))
 
