@@ -13,9 +13,10 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 import connectors
 from hub import configuration, translation, workdays
-from hub.api.bundle import record_schema, record_validator
+from hub.api.bundle import record_components, record_schema, record_validator
 from hub.clock import SystemClock
 from hub.domain.agencies import Agencies, Agency, Reach
+from hub.domain.exchanges import Catalogue
 from hub.domain.faults import Fault
 from hub.findings import ConfigErrors, Finding, read_yaml
 from hub.flow.drift import Drift
@@ -55,7 +56,8 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
     shelf = Shelf(database, clock, ids)
     dialects = _live(settings.config_dir, book, shelf, clock)
     seal = FernetSeal(sealing_key(settings.secrets_dir))
-    validators = {name: record_validator(name) for name in configured.catalogue.exchanges}
+    if unwritten := _without_schema(configured.catalogue):
+        raise ConfigErrors(unwritten)
     lists = codelists.load(settings.config_dir / "codelists", f"{settings.config_dir.name}/codelists")[0]
     codes = codelists.checker(lists)
     return Hub(
@@ -81,9 +83,9 @@ def build(settings: Settings, broker: Broker | None = None, clock: Clock | None 
         connectors=LoadedConnectors(settings.config_dir, store, seal),
         schedule=schedule,
         validate_record=lambda exchange, record: (
-            validators[exchange](record) or _unless_in_force(dialects, record, codes(record))
+            record_validator(exchange)(record) or _unless_in_force(dialects, record, codes(record))
         ),
-        check_shape=lambda exchange, record: validators[exchange](record),
+        check_shape=lambda exchange, record: record_validator(exchange)(record),
         database=database,
         random=random.random,
         token_key=token_key(settings.secrets_dir),
@@ -143,18 +145,7 @@ def check(config_dir: Path) -> list[Finding]:
     if configured is None:
         return findings
     schemas = {name: record_schema(name) for name in configured.catalogue.exchanges if _has_schema(name)}
-    for name, exchange in configured.catalogue.exchanges.items():
-        if name not in schemas:
-            file, _, line = (exchange.source or ":1").rpartition(":")
-            findings.append(
-                Finding(
-                    file,
-                    int(line),
-                    "exchange.schema",
-                    f"交换“{name}”在openapi/schemas/records中没有记录格式",
-                    f"exchange {name!r} has no record schema in openapi/schemas/records",
-                )
-            )
+    findings += _without_schema(configured.catalogue)
     findings += translation.check(config_dir, configured.agencies, schemas)
     findings += connectors.check(config_dir)
     findings += workdays.check(config_dir)
@@ -168,7 +159,20 @@ def check(config_dir: Path) -> list[Finding]:
 
 #: Folder of a file that cannot be used → rules by which other files then seem to be wrong.
 FOLLOWS = {
-    "workflow": frozenset({"kind.unknown", "role.unknown", "role.unfillable", "exchange.unknown", "exchange.schema"}),
+    "workflow": frozenset(
+        {
+            "kind.unknown",
+            "role.unknown",
+            "role.unfillable",
+            "exchange.unknown",
+            "exchange.schema",
+            "phase.unknown",
+            "rules.unknown",
+            "clock.rules",
+            "clock.start",
+            "clock.stop",
+        }
+    ),
     "agencies": frozenset({"agency.parent", "role.unfillable"}),
     "codelists": frozenset({"codelist.unknown"}),
 }
@@ -245,11 +249,25 @@ def _has_place(exchange: str, path: str) -> bool:
 
 
 def _has_schema(exchange: str) -> bool:
-    try:
-        record_schema(exchange)
-    except KeyError:
-        return False
-    return True
+    return exchange in record_components()
+
+
+def _without_schema(catalogue: Catalogue) -> list[Finding]:
+    """The exchanges whose records the contract does not describe."""
+    findings = []
+    for name, exchange in catalogue.exchanges.items():
+        if not _has_schema(name):
+            file, _, line = (exchange.source or ":1").rpartition(":")
+            findings.append(
+                Finding(
+                    file,
+                    int(line),
+                    "exchange.schema",
+                    f"交换“{name}”在openapi/schemas/records中没有记录格式",
+                    f"exchange {name!r} has no record schema in openapi/schemas/records",
+                )
+            )
+    return findings
 
 
 def _broker(settings: Settings) -> Broker:

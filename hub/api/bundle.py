@@ -21,6 +21,11 @@ from typing import Any
 
 import yaml
 
+try:
+    from yaml import CSafeLoader as SafeLoader  # five times as fast
+except ImportError:  # a PyYAML that was built without libyaml
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 from hub.api.checking import checker, chinese_name
 from hub.domain.faults import Fault
 
@@ -46,7 +51,7 @@ class BadContract(Exception):
     """A file of the contract cannot be used; says which and why."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(SafeLoader):
     """YAML with JSON's types: days stay text, `on` and `no` are words, keys are strings."""
 
 

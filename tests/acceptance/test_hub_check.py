@@ -103,6 +103,34 @@ MISTAKES = {
         _edit("workflow/admission.yaml", SUPPLEMENT, SUPPLEMENT.replace("day", "fortnight")),
         (("clock.unit", "workflow/admission.yaml", "unit: fortnight", "day, workday, hour, month"),),
     ),
+    "YAML error in the phases of the chart": Mistake(
+        _edit("workflow/phases.yaml", "  oversight:   {", "\toversight:   {"),
+        (("yaml.syntax", "workflow/phases.yaml", "\toversight:", ""),),
+    ),
+    "YAML error in the rule sets and events": Mistake(
+        _edit("workflow/terms.yaml", "  measure:            {", "\tmeasure:            {"),
+        (("yaml.syntax", "workflow/terms.yaml", "\tmeasure:", ""),),
+    ),
+    "event that no clock can run from": Mistake(
+        _edit("workflow/supervision.yaml", "start: measure,", "start: measured,"),
+        (("clock.start", "workflow/supervision.yaml", "start: measured,", "measure"),),
+    ),
+    "reply that is no exchange": Mistake(
+        _edit("workflow/sanction.yaml", "reply: sanction.arrest.decision", "reply: sanction.arrest.decison"),
+        (("exchange.unknown", "workflow/sanction.yaml", "sanction.arrest.decison", "sanction.arrest.decison"),),
+    ),
+    "responsibility that ends with somebody": Mistake(
+        _edit(
+            "workflow/discharge.yaml",
+            "event: {zh: 登记死亡, en: the death is recorded}\n        expected: [execution]\n        to: nobody",
+            "event: {zh: 登记死亡, en: the death is recorded}\n        expected: [execution]\n        to: execution",
+        ),
+        (("workflow.exchange", "workflow/discharge.yaml", "        to: execution", "nobody"),),
+    ),
+    "condition on a place that the record lacks": Mistake(
+        _edit("workflow/assistance.yaml", "at: person.minor,", "at: person.minors,"),
+        (("canonical.unknown", "workflow/assistance.yaml", "person.minors", "person.minors"),),
+    ),
     "YAML error in a code list": Mistake(
         _edit("codelists/penalty-kinds.yaml", "  拘役: 拘役\n", "  拘役: [拘役\n"),
         (("yaml.syntax", "codelists/penalty-kinds.yaml", "  有期徒刑: 有期徒刑", "expected"),),

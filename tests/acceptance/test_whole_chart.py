@@ -15,6 +15,7 @@ import pytest
 from simulators.hub_client import HubReply
 from tests.acceptance.chart import (
     CHART,
+    SENDS,
     asked_for,
     by_inbox,
     copied,
@@ -116,6 +117,17 @@ def test_it_reaches_the_inbox_of_each_of_its_recipients(county: County, name: st
     exchange = CHART.exchanges[name]
     sender = sender_of(exchange)
     walked(county, name, send(county, sender, name, record_of(exchange, someone())))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(one.id, kind) for one in POSTED if not CHART.only_answers(one.id) for kind in one.senders[1:]]
+)
+def test_it_is_taken_from_each_kind_that_may_send_it(county: County, name: str, kind: str) -> None:
+    if kind == "hub":
+        pytest.skip("the hub itself is no caller of its own API")
+    exchange = CHART.exchanges[name]
+    sent = send(county, SENDS[kind], name, record_of(exchange, someone()))
+    assert sent.answer["status"] in ("accepted", "kept")
 
 
 @pytest.mark.parametrize("name", [one.id for one in POSTED if CHART.only_answers(one.id)])
