@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from lxml import etree
@@ -196,6 +196,20 @@ class Wsdl:
             if part.get("element"):
                 return self.element(*self._qname(part, part.get("element", "")))
         return None
+
+    def parts(self, operation: str) -> list[Element]:
+        """The typed parts of an operation's request (RPC), each as an element; none where its body is an element."""
+        found: list[Element] = []
+        messages = {m.get("name", ""): m for m in self._root.iter(f"{{{WSDL}}}message")}
+        for port_type in self._root.iter(f"{{{WSDL}}}portType"):
+            for declared in port_type.iter(f"{{{WSDL}}}operation"):
+                use = declared.find(f"{{{WSDL}}}input") if declared.get("name") == operation else None
+                message = messages.get(use.get("message", "").rpartition(":")[2]) if use is not None else None
+                for part in message.iter(f"{{{WSDL}}}part") if message is not None and not found else ():
+                    if part.get("type"):
+                        made = partial(self._type, *self._qname(part, part.get("type", "")))
+                        found.append(Element(part.get("name", ""), "", 1, 1, False, False, made))
+        return found
 
     def element(self, namespace: str, name: str) -> Element | None:
         declared = self._elements.get((namespace, name))

@@ -137,7 +137,7 @@ def read_foreign(contract: Path | None, samples: Path | None) -> Foreign:
     for n, sample in enumerate(taken):
         _fill(root, sample, (n,))
     form = "json" if (contract and contract.suffix == ".json") or (taken and taken[0].json) else "xml"
-    spoken = any(root is one for _, one in roots)
+    spoken = any(root is one for _, one in roots) and operation not in carriers
     if not spoken and len(carriers) == 1:
         operation = carriers[0]
     foreign = _foreign(root, operation, form, len(taken), contract, spoken)
@@ -178,9 +178,14 @@ def _contract(path: Path) -> tuple[list[tuple[str | None, _Node]], list[str]]:
                 roots.append((None, _declared(element, labels, "", 0)))
     elif etree.QName(root).localname == "definitions":
         for operation, (request, _) in wsdl.operations.items():
+            parts = wsdl.parts(operation) if request is None else []
             if request is None:
                 carriers.append(operation)
-            else:
+            if any(part.content.children for part in parts):
+                node = _Node(operation)
+                node.children = {part.name: _declared(part, labels, "", 1) for part in parts}
+                roots.append((operation, node))
+            elif request is not None:
                 roots.append((operation, _declared(request, labels, "", 0)))
     else:
         raise Unreadable(f"{path.name}既不是WSDL也不是XSD", f"{path.name} is neither a WSDL nor an XSD")

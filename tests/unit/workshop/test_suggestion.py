@@ -152,6 +152,22 @@ def test_a_record_inside_a_string_of_its_envelope_is_taken_out(bench: Workbench,
     }
 
 
+def test_the_typed_parts_of_a_remote_call_tell_the_structure(bench: Workbench, tmp_path: Path) -> None:
+    contract = tmp_path / "rpc.wsdl"
+    contract.write_text(
+        '<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:x" xmlns:x="http://www.w3.org/2001/XMLSchema">'
+        '<types><x:schema targetNamespace="urn:x"><x:complexType name="Rec"><x:sequence><x:element name="xm" type="x:string"/>'
+        '<x:element name="gmsfhm" type="x:string"/></x:sequence></x:complexType></x:schema></types><message name="i">'
+        '<part name="user" type="x:string"/><part name="rec" type="t:Rec"/></message><portType name="p"><operation name="put">'
+        '<input message="t:i"/></operation></portType></definitions>',
+        encoding="utf-8",
+    )
+    suggestion = bench.suggest(contract, None, "admission.documents")
+    lines = {line.canonical: line.foreign for line in suggestion.asserted}
+    assert lines == {"person.name": "rec/xm", "person.id_number": "rec/gmsfhm"}
+    assert suggestion.foreign.operation == "put"
+
+
 def test_a_message_with_several_persons_is_split(suggested: Suggested) -> None:
     assert suggested("highcourt")[1].split == ("beiGaoRen",)
     assert suggested("jail")[1].split is None
