@@ -27,8 +27,10 @@ from hub.translation.dialect import Dialect
 SUFFIXES = frozenset({".yaml", ".wsdl", ".xsd", ".json"})
 #: How the agency is called stays with the files of the hub that calls it.
 LEFT_OUT = frozenset({"transport.yaml"})
+#: Folders inside a dialect's folder that only serve for trying it: the vendor's samples, and what they should come to.
+TRIED_WITH = ("samples", "expected")
 #: Folders inside a dialect's folder that are no part of it: what only serves for trying it, and lists taken on their own.
-NOT_READ = frozenset({"samples", "expected", "codelists"})
+NOT_READ = frozenset({*TRIED_WITH, "codelists"})
 #: A release with more than so many bytes or files is none that somebody wrote.
 MOST_BYTES, MOST_FILES = 16 * 1024 * 1024, 2_000
 #: The name of the folder that a release is laid out in, so that its lines are named as in the files.

@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.domain.agencies import Agencies
 from hub.findings import Finding
-from hub.translation.release import Release, compiler, lay_out
+from hub.translation.release import TRIED_WITH, Release, compiler, lay_out
 from hub.workshop.governance import Checked
 from hub.workshop.laws import prove
 
@@ -33,10 +33,10 @@ def trial(
             return Checked(compiled.findings, differs)
         with tempfile.TemporaryDirectory(prefix="santong-trial-") as folder:
             own = lay_out(release, Path(folder)) / "dialects" / release.dialect
-            for tried in ("samples", "expected"):
-                kept = config_dir / "dialects" / release.dialect / tried
-                if kept.is_dir():
-                    shutil.copytree(kept, own / tried)
+            for name in TRIED_WITH:
+                samples = config_dir / "dialects" / release.dialect / name
+                if samples.is_dir():
+                    shutil.copytree(samples, own / name)
             report = prove(compiled.dialect, own, compiled.lists, agencies, schemas(), records=records, places=places)
         return Checked(tuple(report.findings), (*report.warnings, *differs))
 

@@ -206,7 +206,7 @@ def test_a_contract_that_is_not_the_files_is_told_and_keeps_nothing_from_being_p
     path = "dialects/prison/PrisonExchange.wsdl"
     other = Release.of("prison", {**release.files, path: release.files[path] + b"<!-- new -->"})
     checked, found = desk.hub.governance.check(LI, desk.hub.governance.draft(LI, other).id)
-    assert [warning.rule for warning in found.warnings] == ["release.contract-differs"]
+    assert "release.contract-differs" in {warning.rule for warning in found.warnings}
     assert checked.state is S.CHECKED
 
 

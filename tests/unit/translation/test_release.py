@@ -90,6 +90,7 @@ def test_a_draft_is_taken_from_a_dialects_folder_beside_its_lists_or_from_a_whol
         "dialects/court/x.yaml",
         "dialects/prison/transport.yaml",
         "dialects/prison/samples/x.yaml",
+        "dialects/prison/expected/index.yaml",
         "dialects/prison/x.py",
         "codelists/deep/x.yaml",
         "dialects/prison//x.yaml",
