@@ -135,7 +135,7 @@ def test_an_answer_that_is_accepted_is_given(running_hub: RunningHub, accept: st
     [
         ("/v1/transfers", "text/plain"),
         ("/v1/transfers", "application/xml"),
-        ("/v1/submissions", "text/csv"),
+        ("/v1/submissions", "image/png"),
         ("/oauth/token", "application/json"),
         ("/soap/court.370826", "application/json"),
     ],
