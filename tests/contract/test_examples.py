@@ -208,7 +208,7 @@ class Scene:
             "base": "files",
             "files": {
                 "dialects/prison/_number.yaml": f"# {self.versions}\n",
-                "dialects/prison/admission.parole-handover.yaml": self.handover.replace('list: ";"', 'list: ","', 1),
+                "dialects/prison/admission.parole-handover.yaml": self.handover.replace("version: 1", "version: 2", 1),
             },
         }
         found: dict[str, Any] = self.hub.call(EDITOR, "POST", "/v1/mappings", json=body).json()
