@@ -44,6 +44,7 @@ lines:
     lines:
       title: name
       kind:  {at: "@kind", codes: prison-document-kinds}
+ignore: [head/at]
 """
 JSON_MESSAGE = """{
   "head": {"serial": "S-1"},
