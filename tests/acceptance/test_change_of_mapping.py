@@ -17,6 +17,8 @@ from tests.acceptance.records import Defendant, case_number, handover, id_number
 
 PRISON, COURT, POLICE = "prison.370800", "court.370826", "police.370826"
 HANDOVER = "dialects/prison/admission.parole-handover.yaml"
+#: For whoever has these former names the new mapping reads another kind of document; the samples are read as before.
+NAMES = "周一、周二"
 #: For them the new mapping writes another address: the vendor's sample, which names somebody else, stays as it is.
 PEOPLE = ["孙某一", "孙某二", "孙某三", "孙某四"]
 NOTICE = "dialects/police/admission.documents.yaml"
@@ -110,7 +112,10 @@ def test_messages_before_the_moment_are_read_by_the_old_mapping_and_after_it_by_
     version = office.approved(
         "prison",
         {
-            HANDOVER: _text(county, HANDOVER).replace('CYM, list: ";"', 'CYM, list: "、"'),
+            HANDOVER: _text(county, HANDOVER).replace(
+                "{value: 裁定书}",
+                f"[{{value: 决定书, when: \"foreign.ZFXX.CYM == '{NAMES}'\"}}, {{value: 裁定书}}]",
+            ),
             "dialects/prison/answers.yaml": answers.replace("接收成功, when", "收讫, when"),
         },
     )
@@ -123,7 +128,7 @@ def test_messages_before_the_moment_are_read_by_the_old_mapping_and_after_it_by_
         while not enough.wait(0.1):
             number = id_number(born="19790214")
             begun = datetime.now(UTC)
-            answer = county.systems["prison"].send(handover(number=number, CYM="周一、周二"))["answer"]
+            answer = county.systems["prison"].send(handover(number=number, CYM=NAMES))["answer"]
             sent.append((begun, datetime.now(UTC), number, answer))
 
     senders = [threading.Thread(target=send) for _ in range(2)]
@@ -138,11 +143,11 @@ def test_messages_before_the_moment_are_read_by_the_old_mapping_and_after_it_by_
     assert len(before) >= 3
     assert all(answer["code"] == "0" for *_, answer in sent)
     recorded = {}
-    for group, names, said in ((before, ["周一、周二"], "接收成功"), (after, ["周一", "周二"], "收讫")):
+    for group, kind, said in ((before, "裁定书", "接收成功"), (after, "决定书", "收讫")):
         for _, _, number, answer in group:
             person = county.person(PRISON, number)
             (transfer,) = [one for one in county.transfers(PRISON, person=person) if one["sender"] == PRISON]
-            assert county.transfer(PRISON, transfer["id"])["record"]["person"]["former_names"] == names
+            assert county.transfer(PRISON, transfer["id"])["record"]["case"]["document_kind"] == kind
             assert answer["msg"] == said, "the answer goes with the mapping that read the message"
             ((mapping,),) = county.rows("SELECT mapping FROM transfer WHERE id = ?", transfer["id"])
             recorded.setdefault(said, set()).add(mapping)

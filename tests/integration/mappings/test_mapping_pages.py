@@ -12,6 +12,10 @@ from tests.flow_hub import StoppedClock
 from tests.integration.mappings.conftest import changed
 from tests.integration.mappings.test_governance import LI, WANG
 
+KIND = "{value: 裁定书}".encode()
+#: The samples are read as before.
+NEW_KIND = "[{value: 决定书, when: \"foreign.ZFXX.CYM == '周一'\"}, {value: 裁定书}]".encode()
+
 
 @pytest.fixture
 def read(sqlite_hub: Hub) -> flask.testing.FlaskClient:
@@ -31,13 +35,11 @@ def test_the_pages_say_what_is_in_force_and_what_a_version_would_change(
 ) -> None:
     governance = sqlite_hub.governance
     assert "现用：按文件" in _page(read, "/mappings")
-    version = governance.draft(
-        LI, changed(sqlite_hub, "prison", "逗号", b'CYM, list: ";"', b'CYM, list: ","'), "<b>逗号</b>"
-    )
+    version = governance.draft(LI, changed(sqlite_hub, "prison", "文书", KIND, NEW_KIND), "<b>逗号</b>")
     governance.check(LI, version.id)
     governance.propose(LI, version.id)
     shown = _page(read, f"/mappings/{version.id}")
-    for told in ("待批准", "li", version.release, "person.former_names", "ZFXX/CYM (list: ,)", "提请批准", "&lt;b&gt;"):
+    for told in ("待批准", "li", version.release, "case.document_kind", "决定书", "提请批准", "&lt;b&gt;"):
         assert told in shown
     assert "awaits" not in shown
     assert "What it would change" in _page(read, f"/mappings/{version.id}", "en")
