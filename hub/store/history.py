@@ -6,11 +6,11 @@ Read only, in pages of short transactions, so that neither memory nor the databa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, select
 from ulid import ULID
 
 from hub.domain.stored import PassedMessage, PassedRendition, PassedTransfer, StoredDocument
@@ -20,6 +20,8 @@ from hub.store.database import Database
 
 #: Messages or renditions that are held in memory at a time.
 PAGE = 200
+
+T = TypeVar("T")
 
 
 class History:
@@ -31,77 +33,50 @@ class History:
     def received(
         self, dialect: str, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[PassedMessage]:
-        wanted = _between(t.submission.c.id, "sub", since, until)
-        after = ""
-        while True:
-            query = (
-                select(t.submission)
-                .where(t.submission.c.dialect == dialect, t.submission.c.id > after, *wanted)
-                .order_by(t.submission.c.id)
-                .limit(PAGE)
+        wanted = [t.submission.c.dialect == dialect, *_between(t.submission.c.id, "sub", since, until)]
+        query = select(t.submission, t.submission.c.id.label("mark")).where(*wanted)
+        for row, made in self._paged(query, t.submission.c.id, lambda db, rows: _transfers(db, [r.id for r in rows])):
+            yield PassedMessage(
+                row.id,
+                row.agency,
+                row.dialect,
+                row.channel,
+                row.operation,
+                row.media_type or "",
+                row.raw,
+                row.status == "accepted",
+                row.received_at,
+                tuple(made[row.id]),
             )
-            with self._database.read() as db:
-                rows = db.execute(query).all()
-                made = _transfers(db, [row.id for row in rows])
-            if not rows:
-                return
-            for row in rows:
-                yield PassedMessage(
-                    row.id,
-                    row.agency,
-                    row.dialect,
-                    row.channel,
-                    row.operation,
-                    row.media_type or "",
-                    row.raw,
-                    row.status == "accepted",
-                    row.received_at,
-                    tuple(made[row.id]),
-                )
-            after = rows[-1].id
 
     def written(
         self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[PassedRendition]:
-        wanted = _between(t.rendition.c.id, "ren", since, until)
+        sent = [t.rendition.c.dialect == dialect, *_between(t.rendition.c.id, "ren", since, until)]
+        yield from self._renditions(dialect, t.rendition.c.id, sent)
+        if recipients:
+            kept_back = [_cannot_be_written(recipients), *_between(t.delivery.c.id, "dlv", since, until)]
+            yield from self._renditions(dialect, t.delivery.c.id, kept_back)
+
+    def _renditions(self, dialect: str, key: Any, wanted: Sequence[Any]) -> Iterator[PassedRendition]:
+        query = _sent().add_columns(key.label("mark")).where(*wanted)
+        for row, documents in self._paged(query, key, lambda db, rows: _documents(db, [r.transfer_id for r in rows])):
+            yield _rendition(row, dialect, documents[row.transfer_id])
+
+    def _paged(
+        self, query: Select[Any], key: Any, beside: Callable[[Connection, Sequence[Row[Any]]], T]
+    ) -> Iterator[tuple[Row[Any], T]]:
+        """The rows of a query in the order of a key, which it gives as `mark`, each with what belongs to its page."""
         after = ""
         while True:
-            query = (
-                _sent()
-                .where(t.rendition.c.dialect == dialect, t.rendition.c.id > after, *wanted)
-                .order_by(t.rendition.c.id)
-                .limit(PAGE)
-            )
             with self._database.read() as db:
-                rows = db.execute(query).all()
-                documents = _documents(db, [row.transfer_id for row in rows])
-            if not rows:
-                break
-            for row in rows:
-                yield _rendition(row, dialect, documents[row.transfer_id])
-            after = rows[-1].rendition
-        yield from self._unwritten(dialect, recipients, since, until)
-
-    def _unwritten(
-        self, dialect: str, recipients: Collection[str], since: datetime | None, until: datetime | None
-    ) -> Iterator[PassedRendition]:
-        wanted = _between(t.delivery.c.id, "dlv", since, until)
-        after = ""
-        while recipients:
-            query = (
-                _sent()
-                .where(_cannot_be_written(recipients), t.delivery.c.id > after, *wanted)
-                .order_by(t.delivery.c.id)
-                .limit(PAGE)
-            )
-            with self._database.read() as db:
-                rows = db.execute(query).all()
-                documents = _documents(db, [row.transfer_id for row in rows])
+                rows = db.execute(query.where(key > after).order_by(key).limit(PAGE)).all()
+                with_them = beside(db, rows)
             if not rows:
                 return
             for row in rows:
-                yield _rendition(row, dialect, documents[row.transfer_id])
-            after = rows[-1].delivery
+                yield row, with_them
+            after = rows[-1].mark
 
     def size(
         self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
