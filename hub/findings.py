@@ -68,14 +68,13 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, keeping lines, refusing duplicate keys, leaving dates and numbers-with-zeros as they stand."""
 
 
+class _QuickLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same on libyaml, where PyYAML was built with it: several times as quick. What it cannot read is read again by the
+    other one, which says more exactly where the mistake is."""
+
+
 # As in YAML 1.2, dates stay text, `on` and `no` are words, and a number does not begin with zero: the code 011 is not 9.
 _YAML_1_1 = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int")
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _YAML_1_1]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 
 
 class DuplicateKey(yaml.MarkedYAMLError):
@@ -103,8 +102,24 @@ def _sequence(loader: _Loader, node: yaml.SequenceNode) -> LinedList:
     return found
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:seq", _sequence)
+for _loader in (_Loader, _QuickLoader):
+    _loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _YAML_1_1]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    _loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+    _loader.add_implicit_resolver(
+        "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
+    )
+    _loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+    _loader.add_constructor("tag:yaml.org,2002:seq", _sequence)
+
+
+def _load(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_QuickLoader)  # noqa: S506 - a subclass of the safe loader
+    except yaml.YAMLError:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - the same
 
 
 def read_yaml(path: Path, shown: str) -> tuple[LinedDict | None, list[Finding]]:
@@ -122,7 +137,7 @@ def read_yaml(path: Path, shown: str) -> tuple[LinedDict | None, list[Finding]]:
             )
         ]
     try:
-        found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        found = _load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
