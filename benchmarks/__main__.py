@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import contenders, measure, record, report, starting, steps, suggestion, translation
+from benchmarks import contenders, measure, record, replaying, report, starting, steps, suggestion, translation
 from benchmarks.contenders import Services
 from benchmarks.load import percentile
 from benchmarks.report import Figure
@@ -63,7 +63,7 @@ def main(seconds: float, only: str | None, out: Path) -> None:
                 _show(only, _measured(only, services, seconds))
                 return
             found = {name: _measured(name, services, seconds) for name in ("naive", "hub")}
-            _tell("starts, translation")
+            _tell("starts, traffic beside a replay, translation")
             figures = [
                 *_figures(found["hub"], found["naive"]),
                 *(
@@ -72,6 +72,7 @@ def main(seconds: float, only: str | None, out: Path) -> None:
                 ),
                 Figure("start.embedded", starting.embedded(services.folder), "s"),
                 Figure("start.full", starting.full(services), "s"),
+                *replaying.figures(services, max(2.0, seconds / 4)),
                 *(figure for measure_alone in ALONE for figure in measure_alone(min(1.0, seconds / 10))),
             ]
     except (ServiceUnavailable, contenders.NotReady, measure.NothingArrives) as trouble:

@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from benchmarks import contenders, measure
 from benchmarks.contenders import ROOT, Contender, Services
+from benchmarks.report import Figure
 from benchmarks.workload import Stream
 from hub import settings
 from hub.bootstrap import build
@@ -52,6 +53,17 @@ def paid(services: Services, seconds: float) -> Paid:
                 beside.append(measure.sustained(contender, "rest", services.sink_port, stream, seconds).per_second)
             replayed.append(_done(contender) / seconds)
     return Paid(statistics.median(without), statistics.median(beside), statistics.median(replayed))
+
+
+def figures(services: Services, seconds: float) -> list[Figure]:
+    """`replay.traffic`: how many times slower the traffic is beside a replay; `replay.messages`: what the replay does."""
+    folder = services.folder / "replaying"
+    folder.mkdir()
+    found = paid(replace(services, folder=folder), seconds)
+    return [
+        Figure("replay.traffic", found.slower, "× slower"),
+        Figure("replay.messages", found.replayed, "messages/s"),
+    ]
 
 
 def _fill(contender: Contender) -> None:
