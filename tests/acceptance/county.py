@@ -37,7 +37,7 @@ SYSTEMS = {
     "rest": ("bureau.370828", "hub"),
 }
 WEBHOOK_SECRET = "whsec_c2FudG9uZy1jb3VudHktd2ViaG9vay1zZWNyZXQ="
-PATIENCE = 60.0  # seconds until a condition that does not come true is given up
+PATIENCE = 120.0  # seconds until a condition that does not come true is given up
 HUB = Path(sys.executable).with_name("hub")
 #: Tried again soon, so that no test waits for what an administrator would wait for.
 SCHEDULE = "retry: [0.1, 0.2, 0.4, 0.8]\nattempts: 60\npoll: [0.1, 0.2]\njitter: 0.1\n"
