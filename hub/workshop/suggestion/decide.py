@@ -19,7 +19,7 @@ from hub.workshop.suggestion.lexicon import Concept, Lexicon
 from hub.workshop.suggestion.names import Named, Names
 from hub.workshop.suggestion.places import Place
 from hub.workshop.suggestion.sources import Field, Foreign
-from hub.workshop.suggestion.values import NEVER, Reason, Values, Verdict
+from hub.workshop.suggestion.values import NEVER, Reason, Values, Verdict, separator_said
 
 #: Log-odds of a name: nothing recognised, and what a sure name adds.
 UNNAMED, NAMED = -3.5, 7.0
@@ -206,6 +206,12 @@ class _Decision:
         if not offers:
             return None
         best = max(offers.values())
+        for concept in [concept for concept in offers if concept.name == "message" and len(offers) == 1]:
+            # An element that holds the person too is no head of a message, whatever it is called.
+            if self._of("person", path) > self._of("message", path):
+                del offers[concept]
+        if not offers:
+            return None
         near = [concept for concept, strength in offers.items() if strength >= best - 0.1]
         return max(
             near, key=lambda concept: (self._of(concept.name, path), offers[concept], concept.kind, concept.name)
@@ -485,7 +491,7 @@ class _Decision:
         if place.many and entry.repeated:
             codec.pop("list", None)
         elif place.many and "list" not in codec:
-            codec["list"] = ";"
+            codec["list"] = separator_said(entry.label) or self.values.usual_separator
         return Line(
             place.path,
             entry.place,

@@ -35,11 +35,15 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One Chinese name of a concept, character by character: the characters and their syllables."""
+    """One Chinese name of a concept, character by character: the characters and their syllables.
+
+    `rare` names give way to usual ones where only initials are written.
+    """
 
     concept: Concept
     text: str
     syllables: tuple[str, ...]
+    rare: bool = False
 
     @property
     def initials(self) -> str:
@@ -156,6 +160,8 @@ class Lexicon:
         for concept, zh, en in self._concepts():
             for pattern in zh:
                 self._add_phrases(concept, pattern)
+            for pattern in words["places"].get(concept.name, {}).get("rarely", ()) if concept.kind == "place" else ():
+                self._add_phrases(concept, pattern, rare=True)
             for text in en:
                 self.terms.append(Term(concept, text, self.english(text)))
         self.concerned = self._affixes("concerned")
@@ -213,17 +219,17 @@ class Lexicon:
         for text in strangers["en"]:
             yield Concept("stranger", text), [], [text, f"{text} name"]
 
-    def _add_phrases(self, concept: Concept, pattern: str) -> None:
+    def _add_phrases(self, concept: Concept, pattern: str, rare: bool = False) -> None:
         for pieces in _expanded(pattern):
             text = "".join(pieces)
             if not text:
                 continue
             syllables = tuple(syllable for piece in pieces for syllable in syllables_of(piece))
-            phrase = Phrase(concept, text.lower(), syllables)
+            phrase = Phrase(concept, text.lower(), syllables, rare)
             if len(phrase.text) != len(syllables):
                 continue
             known = self.phrases[phrase.initials]
-            if phrase in known:
+            if phrase in known or (rare and Phrase(concept, text.lower(), syllables) in known):
                 continue
             known.append(phrase)
             for key in {*phrase.text, *syllables}:

@@ -16,6 +16,8 @@ from hub.workshop.suggestion.lexicon import Concept, Lexicon, Phrase, syllables_
 
 #: What one recognised character tells, by how it is written: an initial is shared by many characters.
 CHARACTER, SYLLABLE, INITIAL = 1.2, 1.05, 0.45
+#: How much clearer than any usual name the initials of a rare one must be.
+CLEARER = 0.12
 
 _TOKENS = re.compile(r"[\u3400-\u9fff]+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HANZI = re.compile(r"[\u3400-\u9fff]")
@@ -31,6 +33,8 @@ class Named:
     strength: float
     zh: str
     en: str
+    #: initials of a name that is rarely used
+    rare: bool = False
 
 
 @cache
@@ -69,6 +73,16 @@ def as_syllables(letters: str) -> tuple[str, ...] | None:
 
     found = rest(0)
     return found if found and len(letters) >= 2 * len(found) and (len(found) > 1 or len(letters) > 3) else None
+
+
+def _word_by_word(tokens: Sequence[str]) -> tuple[str, ...] | None:
+    """Words of full pinyin that capitals or underscores keep apart: `diaoChaNeiRong` is no `chan`."""
+    words = [token for token in tokens if not token.isdigit()]
+    if len(words) < 2:
+        return None
+    spelled = [(word,) if word in _known_syllables() else as_syllables(word) for word in words]
+    known = [syllable for several in spelled for syllable in several or ()]
+    return tuple(known) if all(spelled) and sum(map(len, words)) >= 2 * len(known) else None
 
 
 def _sure(told: float) -> float:
@@ -114,12 +128,14 @@ class Names:
         `short` is the name without a beginning that all of its neighbours share; `part` the part of the record it stands in.
         """
         found: dict[Concept, Named] = {}
+        rare: dict[Concept, Named] = {}
 
         def take(every: Iterable[Named], factor: float = 1.0) -> None:
             for named in every:
                 one = named if factor == 1.0 else replace(named, strength=factor * named.strength)
-                if one.concept not in found or found[one.concept].strength < one.strength:
-                    found[one.concept] = one
+                into = rare if one.rare else found
+                if one.concept not in into or into[one.concept].strength < one.strength:
+                    into[one.concept] = one
 
         take(self._all(name, above, label))
         if short:
@@ -127,6 +143,8 @@ class Names:
         if part:
             for own in filter(None, (name, short)):
                 take(self._in_part(own.lstrip("@"), part), 0.96)
+        usual = max((named.strength for named in found.values()), default=0.0)
+        take(replace(named, rare=False) for named in rare.values() if named.strength >= usual + CLEARER)
         return found
 
     def _in_part(self, shown: str, part: str) -> Iterator[Named]:
@@ -190,8 +208,7 @@ class Names:
         letters = "".join(token for token in tokens if not token.isdigit())
         if not letters:
             return
-        whole = as_syllables(letters)
-        if whole:
+        for whole in dict.fromkeys(filter(None, (_word_by_word(tokens), as_syllables(letters)))):
             yield tuple(_Unit(syllable[0], syllable) for syllable in whole)
         yield tuple(_Unit(letter) for letter in letters)
         if len(tokens) > 1:
@@ -317,6 +334,7 @@ class Names:
             strength,
             f"“{shown}”{zh}为“{phrase.text}”的{way_zh}",
             f"{shown} is {en}{phrase.text} {way_en}",
+            phrase.rare and not all(unit.syllable for unit in units),
         )
 
     # ------------------------------------------------------------ English

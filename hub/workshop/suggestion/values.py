@@ -21,7 +21,10 @@ from hub.workshop.suggestion.sources import Field, instances
 #: Log-odds against a pair whose values cannot be what the place holds.
 NEVER = -9.0
 
-DATE_FORMS = ("yyyyMMdd", "yyyy-MM-dd", "yyyy/MM/dd", "yyyy.MM.dd", "yyyy年MM月dd日")
+DATE_FORMS = (
+    *("yyyyMMdd", "yyyy-MM-dd", "yyyy/MM/dd", "yyyy.MM.dd", "yyyy年MM月dd日"),
+    *("yyyy年M月d日", "yyyy/M/d", "yyyy-M-d", "yyyy.M.d", "汉字"),
+)
 TIME_FORMS = (
     "yyyyMMddHHmmss",
     "yyyy-MM-dd HH:mm:ss",
@@ -30,6 +33,14 @@ TIME_FORMS = (
     "yyyy-MM-dd HH:mm",
     "yyyy-MM-ddTHH:mm:ss",
     "yyyy年MM月dd日 HH:mm:ss",
+    *("yyyy-MM-dd HH:mm:ss.SSS", "yyyy/MM/dd HH:mm", "yyyy/M/d H:mm:ss", "yyyy/M/d H:mm", "yyyyMMddHHmmssSSS"),
+    *(
+        "yyyyMMdd HH:mm:ss",
+        "yyyyMMddTHHmmss",
+        "yyyy年M月d日 HH:mm:ss",
+        "yyyy年MM月dd日HH时mm分ss秒",
+        "yyyy年M月d日H时mm分",
+    ),
 )
 TERM_FORMS = ("N年N月N日", "YYMMDD", "months")
 SEPARATORS = ("、", ";", ",", "|", "/", "，", " ")
@@ -46,6 +57,26 @@ _DOCUMENT = re.compile(
 _FILE = re.compile(r"[^/\\]{1,120}\.(pdf|doc|docx|jpg|jpeg|png|ofd|wps|tif|tiff|zip)", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}={0,2}")
 _MAGIC = ("JVBERi", "/9j/", "iVBOR", "UEsDB", "0M8R4", "T0ZE")
+_MEDIA_TYPE = re.compile(r"(application|image|text|audio|video|multipart)/[\w.+-]+")
+#: A date is no term, though 2022年3月1日 may be read as one of 2022 years.
+_YEAR = re.compile(r"(19|20)\d\d年")
+#: How documentation says what stands between several values: `多个以逗号分隔`, `用“;”隔开`.
+_SEPARATED = re.compile(
+    r"(?:以|用|按|由|使用|采用|之间|间|中间)?[“”\"'‘’「（(]*"
+    r"(半角逗号|全角逗号|英文逗号|中文逗号|逗号|顿号|半角分号|全角分号|英文分号|分号|竖线|斜杠|斜线|[,，、;；|/])"
+    r"[“”\"'‘’」）)]*(?:来|进行|作为|为)?(?:分隔|隔开|分开|间隔|分割|连接|区分)"
+    r"|(?:separated|delimited|joined) (?:by|with) [\"'(]*(?:an? )?(comma|semicolon|pipe|slash|[,;|/])"
+    r"|(comma|semicolon|pipe|slash)[ -](?:separated|delimited)",
+    re.IGNORECASE,
+)
+_CALLED = {"逗号": ",", "顿号": "、", "分号": ";", "竖线": "|", "斜杠": "/", "斜线": "/", "，": ",", "；": ";"} | {
+    "comma": ",",
+    "semicolon": ";",
+    "pipe": "|",
+    "slash": "/",
+}
+#: A nickname: some Chinese characters, whatever they begin with.
+_NICKNAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff·]{1,8}")
 _SERIAL = re.compile(r"(?=.*\d)[0-9A-Za-z_.:/#-]{3,64}")
 
 
@@ -78,7 +109,17 @@ class Values:
     ) -> None:
         self.lexicon, self.lists, self.places = lexicon, lists, places
         self.offences: frozenset[str] = frozenset()
+        self.usual_separator = self._usual_separator(fields)
         self.ids = [entry for entry in fields if _share(entry.values, _is_id) >= 0.8 and entry.values]
+
+    def _usual_separator(self, fields: Sequence[Field]) -> str:
+        """What a system puts between several offences, for its fields whose samples hold one value each; `;` without."""
+        for entry in fields:
+            if not entry.repeated and _share(entry.values, lambda value: value.endswith("罪")) == 1.0:
+                found = self.separator(entry, lambda part: bool(_OFFENCE.fullmatch(part)))
+                if found:
+                    return found
+        return ";"
 
     def weigh(self, place: Place, entry: Field) -> Verdict:
         weigh = {
@@ -178,7 +219,7 @@ class Values:
                 continue
             if codec["term"] == "months" and not all(re.fullmatch(r"\d{1,3}", value) for value in entry.values):
                 continue
-            if _reads(codec, entry.values):
+            if _reads(codec, entry.values) and not any(_YEAR.match(value) for value in entry.values):
                 sure = {"N年N月N日": 2.0, "YYMMDD": 0.8, "months": 0.3}[codec["term"]]
                 return Verdict(
                     sure,
@@ -387,7 +428,15 @@ class Values:
         ]
 
     def _enum(self, place: Place, entry: Field) -> Verdict:
-        values = [*entry.values, *entry.choices]
+        if place.many and not entry.repeated:
+            separator = self.separator(entry, lambda part: part in place.values or bool(self._meant(place.path, part)))
+            parts = [part for value in entry.values for part in _apart(value, separator)]
+            verdict = self._one_of(place, entry, [*parts, *entry.choices])
+            verdict.codec["list"] = separator or separator_said(entry.label) or self.usual_separator
+            return verdict
+        return self._one_of(place, entry, [*entry.values, *entry.choices])
+
+    def _one_of(self, place: Place, entry: Field, values: list[str]) -> Verdict:
         if not values:
             return Verdict(-0.5, {})
         if _share(values, lambda value: len(value) > 20) > 0.2:
@@ -413,8 +462,7 @@ class Values:
                     table[value] = word
                 elif meant := next((v for v in self._meant(place.path, word) if v in place.values), None):
                     table[value] = meant
-        parts = [part for value in values for part in re.split("[、;；,，|/]", value)]
-        if place.many and table != {} and set(parts) - set(place.values) == set():
+        if place.many and table != {} and set(values) <= set(place.values):
             return Verdict(3.0, {}, [Reason("样例都是此处的取值", "all samples are values of the place")], table)
         if len(table) == len(set(values)):
             wordy = any(_HANZI.search(value) for value in values)
@@ -497,6 +545,7 @@ class Values:
             "title": self._title,
             "document-kind": self._document_kind,
             "serial": self._serial,
+            "media-type": self._media_type,
             "organisation": self._organisation,
         }
         if special in judge:
@@ -525,7 +574,7 @@ class Values:
     def _person_name(self, place: Place, entry: Field) -> Verdict:
         values, codec = entry.values, {}
         if place.many and not entry.repeated:
-            codec = self._joined(entry, lambda part: self._is_name(part))
+            codec = self._joined(entry, lambda part: self._is_name(part) or bool(_NICKNAME.fullmatch(part)))
             values = [part for value in values for part in _apart(value, codec.get("list"))]
         named = _share(values, self._is_name)
         if named >= 0.7:
@@ -603,12 +652,18 @@ class Values:
         return never("样例不是罪名", "the samples are no offences")
 
     def _joined(self, entry: Field, fits: Callable[[str], bool]) -> dict[str, Any]:
-        """The separator of several values in one text; `;` where the samples show none."""
-        for separator in SEPARATORS[:-1]:
+        """The separator of several values in one text: what the samples show, what the documentation says, what others use."""
+        return {"list": self.separator(entry, fits) or separator_said(entry.label) or self.usual_separator}
+
+    @staticmethod
+    def separator(entry: Field, fits: Callable[[str], bool]) -> str | None:
+        """What stands between several values in the samples, of which each `fits`; None where no sample shows it."""
+        said = separator_said(entry.label)
+        for separator in (*([said] if said else ()), *SEPARATORS[:-1]):
             parts = [part for value in entry.values for part in _apart(value, separator)]
             if any(len(_apart(value, separator)) > 1 for value in entry.values) and all(fits(part) for part in parts):
-                return {"list": ";" if separator == "；" else separator}
-        return {"list": ";"}
+                return "," if separator == "，" else separator
+        return None
 
     def _title(self, place: Place, entry: Field) -> Verdict:
         if _share(entry.values, lambda value: bool(_FILE.fullmatch(value))) >= 0.6:
@@ -616,6 +671,12 @@ class Values:
         if _share(entry.values, lambda value: bool(_DOCUMENT.fullmatch(value))) >= 0.6:
             return Verdict(1.4, {}, [Reason("样例是文书名称", "the samples are names of documents")])
         return Verdict(-3.0 if _share(entry.values, lambda v: bool(re.fullmatch(r"[0-9a-f.]+", v))) > 0.5 else -0.5)
+
+    @staticmethod
+    def _media_type(place: Place, entry: Field) -> Verdict:
+        if _share(entry.values, lambda value: bool(_MEDIA_TYPE.fullmatch(value))) >= 0.8:
+            return Verdict(5.0, {}, [Reason("样例都是媒体类型", "all samples are media types")])
+        return never("样例不是媒体类型", "the samples are no media types")
 
     def _document_kind(self, place: Place, entry: Field) -> Verdict:
         if (
@@ -677,6 +738,15 @@ class Values:
 # ---------------------------------------------------------------- small judgements
 _HANZI = re.compile(r"[\u3400-\u9fff]")
 _EXPLAINED = re.compile(r"([0-9A-Za-z]{1,8})\s*[:：=\-–.、]?\s*([\u3400-\u9fff]{1,20})")
+
+
+def separator_said(label: str) -> str | None:
+    """The separator that a documentation names, such as `多个以逗号分隔`."""
+    found = _SEPARATED.search(label)
+    if found is None:
+        return None
+    said = next(group for group in found.groups() if group).lower()
+    return next((mark for name, mark in _CALLED.items() if said.endswith(name)), said)
 
 
 def explained(label: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ TUNED = (
         "jail",
     ),
     *("leave", "portal", "registry", "street", "tribunal"),
+    *("bulletin", "inquiry", "moving", "paroling", "sentencing", "sickbay"),
 )
 NEVER_TUNED = ("county", "precinct", "township")
 
