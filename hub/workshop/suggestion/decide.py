@@ -31,6 +31,8 @@ AWAY = 0.15
 UNGUARDED = -3.0
 #: Pairs below are no candidates at all; lines are asserted from this confidence on, and offered as doubtful below it.
 CANDIDATE, ASSERTED, DOUBTFUL = -1.6, 0.6, 0.25
+#: So many fields of a judgment or a correction, and an element is not about somebody else.
+ENOUGH = 2.4
 #: What an element gains that holds three or four of name, ID number, birth date and sex: it is a person.
 WHO = 10.0
 #: What a list's fields gain for standing in the element that is paired with the list.
@@ -205,13 +207,20 @@ class _Decision:
         }
         if not offers:
             return None
-        best = max(offers.values())
-        for concept in [concept for concept in offers if concept.name == "message" and len(offers) == 1]:
-            # An element that holds the person too is no head of a message, whatever it is called.
-            if self._of("person", path) > self._of("message", path):
+        for concept in list(offers):
+            # An element that holds the person too is no head of a message, and nobody's own data are a judgment or a term of
+            # correction, whatever the initials of its name may mean.
+            if concept.kind == "stranger":
+                wrong = (
+                    sum(self._of(part, path, 0.8) for part in ("case", "sentence", "correction", "parole")) >= ENOUGH
+                )
+            else:
+                wrong = concept.name == "message" and self._of("person", path) > self._of("message", path)
+            if wrong:
                 del offers[concept]
         if not offers:
             return None
+        best = max(offers.values())
         near = [concept for concept, strength in offers.items() if strength >= best - 0.1]
         return max(
             near, key=lambda concept: (self._of(concept.name, path), offers[concept], concept.kind, concept.name)
@@ -225,12 +234,16 @@ class _Decision:
                 return concept.name
         return ""
 
-    def _of(self, part: str, path: Path) -> float:
-        """How many of the fields in a container are named after places of a part of the record."""
+    def _of(self, part: str, path: Path, least: float = 0.0) -> float:
+        """How many of the fields in a container are named after places of a part of the record, `least` so surely."""
         inside = self.foreign.under(path)
         return sum(
             max(
-                (n.strength for c, n in self.named[e.path].items() if c.kind == "place" and c.name.startswith(part)),
+                (
+                    n.strength
+                    for c, n in self.named[e.path].items()
+                    if c.kind == "place" and c.name.startswith(part) and n.strength >= least
+                ),
                 default=0.0,
             )
             for e in inside

@@ -29,7 +29,7 @@ TUNED = (
         "jail",
     ),
     *("leave", "portal", "registry", "street", "tribunal"),
-    *("bulletin", "inquiry", "moving", "paroling", "sentencing", "sickbay"),
+    *("bulletin", "constabulary", "inquiry", "magistrate", "moving", "paroling", "petition", "sentencing", "sickbay"),
 )
 NEVER_TUNED = ("county", "precinct", "township")
 
