@@ -31,6 +31,8 @@ AWAY = 0.15
 UNGUARDED = -3.0
 #: Pairs below are no candidates at all; lines are asserted from this confidence on, and offered as doubtful below it.
 CANDIDATE, ASSERTED, DOUBTFUL = -1.6, 0.6, 0.25
+#: A field is no code of a place where its neighbour is named so with a word for codes added, and that one is no address.
+BESIDE_CODE = 2.5
 #: So many fields of a judgment or a correction, and an element is not about somebody else.
 ENOUGH = 2.4
 #: What an element gains that holds three or four of name, ID number, birth date and sex: it is a person.
@@ -41,6 +43,11 @@ IN_LIST = 1.0
 #: Names of database columns that begin with a letter for their type, and the first word of other names.
 _COLUMN = re.compile(r"^[A-Za-z]{1,2}_(?=.)")
 _FIRST = re.compile(r"^[A-Za-z0-9]+_|^[a-z]+(?=[A-Z])|^[A-Z][a-z]+(?=[A-Z])")
+
+#: What is added to a name for the code of what it names.
+_FOR_CODES = re.compile(
+    r"_?(dm|daima|dai_ma|bm|bianma|qh|qhdm|xzqh|xzqhdm|quhua|code|cd|代码|编码|区划|区划代码|行政区划)$"
+)
 
 Path = tuple[str, ...]
 
@@ -186,6 +193,7 @@ class _Decision:
             for entry in foreign.fields
         }
         self.around = {path: names.read(path[-1], path[:-1], label) for path, label in foreign.containers.items()}
+        self.coded_beside, self.codes = self._codes_beside()
         self.parts = {path: self._part(path) for path in self.around}
         for entry in foreign.fields:
             part = self._part_of(entry)
@@ -196,6 +204,18 @@ class _Decision:
         self._verdicts: dict[tuple[str, Path], Verdict] = {}
         self.split: Path | None = None
         self.lists: dict[str, Path] = {}
+
+    def _codes_beside(self) -> tuple[set[Path], set[Path]]:
+        """Fields such as `huJiDi` whose neighbour is `huJiDiDaiMa`, and those neighbours."""
+        plain, codes = set(), set()
+        by_path = {(*entry.path[:-1], entry.name.lower().lstrip("@")): entry.path for entry in self.foreign.fields}
+        for entry in self.foreign.fields:
+            stem = _FOR_CODES.sub("", entry.name.lower().lstrip("@"))
+            other = by_path.get((*entry.path[:-1], stem))
+            if other is not None and other != entry.path:
+                plain.add(other)
+                codes.add(entry.path)
+        return plain, codes
 
     # ------------------------------------------------------------ what stands around a field
     def _part(self, path: Path) -> Concept | None:
@@ -309,6 +329,8 @@ class _Decision:
         if verdict.odds <= NEVER:
             return None
         odds = base + verdict.odds + context + (IN_LIST if place.list_of in self.lists else 0.0)
+        if entry.path in (self.codes if self.lexicon.kinds.get(place.path) == "address" else self.coded_beside):
+            odds -= BESIDE_CODE if place.kind == "place" or self.lexicon.kinds.get(place.path) == "address" else 0.0
         return _Pair(odds, verdict, named, beside) if odds > CANDIDATE else None
 
     def _name(self, place: Place, entry: Field) -> Named | None:
