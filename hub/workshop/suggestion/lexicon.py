@@ -154,6 +154,7 @@ class Lexicon:
         self.phrases: dict[str, list[Phrase]] = defaultdict(list)
         self.pairs: dict[tuple[str, str], set[Phrase]] = defaultdict(set)
         self.shortened: dict[str, set[Phrase]] = defaultdict(set)
+        self._said: set[tuple[Concept, str]] = set()
         self.terms: list[Term] = []
         #: character or syllable → the concepts in whose names it stands
         self._holders: dict[str, set[Concept]] = defaultdict(set)
@@ -228,10 +229,11 @@ class Lexicon:
             phrase = Phrase(concept, text.lower(), syllables, rare)
             if len(phrase.text) != len(syllables):
                 continue
-            known = self.phrases[phrase.initials]
-            if phrase in known or (rare and Phrase(concept, text.lower(), syllables) in known):
+            if (concept, phrase.text) in self._said:
                 continue
-            known.append(phrase)
+            self._said.add((concept, phrase.text))
+            initials = phrase.initials
+            self.phrases[initials].append(phrase)
             for key in {*phrase.text, *syllables}:
                 self._holders[key].add(concept)
             for first, second in pairwise(phrase.text):
@@ -240,7 +242,7 @@ class Lexicon:
                 self.pairs[first, second].add(phrase)
             if len(syllables) >= 5:
                 for n in range(1, len(syllables)):
-                    self.shortened[phrase.initials[:n] + phrase.initials[n + 1 :]].add(phrase)
+                    self.shortened[initials[:n] + initials[n + 1 :]].add(phrase)
 
     def _affixes(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
         texts = {text for pattern in self.words[name]["zh"] for text in expand(pattern)}
