@@ -174,6 +174,7 @@ class EndsSchema(MovesSchema):
     to = fields.Str(required=True, validate=validate.Equal(NOBODY))
     restricted = _only()
     taken_over = fields.List(fields.Str(), load_default=list)
+    every_case = fields.Bool(load_default=False)
 
 
 class ResponsibilitySchema(_Strict):
@@ -881,6 +882,7 @@ def _exchange(name: str, phase: str, loaded: Mapping[str, Any], source: str) -> 
             ends["event"]["en"],
             _restriction(ends["restricted"]),
             tuple(ends["taken_over"]),
+            ends["every_case"],
         )
         if ends
         else None,

@@ -162,7 +162,7 @@ class Handlers:
         body, governance = _load(r.EditRequest, _json()), self._hub.governance
         seen = governance.version(id)
         release = governance.release_of(seen).with_texts(body["files"], seen.dialect)
-        return self._version(governance.edit(self._person(user), id, release, body.get("note")).id)
+        return self._version(governance.edit(self._person(user), id, release, body.get("note"), seen.release).id)
 
     def check_mapping(self, user: str, id: str) -> flask.Response:
         self._hub.governance.check(self._person(user), id)

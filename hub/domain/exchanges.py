@@ -207,6 +207,8 @@ class Ends:
     en: str = ""
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     taken_over: tuple[str, ...] = ()
+    #: whatever the case (a death): else what ends one case leaves another, in which somebody answers, alone
+    every_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)

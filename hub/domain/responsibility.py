@@ -107,12 +107,14 @@ def end_with(
     ground: bool,
     taken_over: bool,
     held_by: tuple[str, str] | None = None,
+    other_case: bool = False,
 ) -> Decision:
     """Something happened after which nobody need answer for the person.
 
     `expected` are the agencies of whom one must hold the person, and `actor`, who recorded it, must be one of them too.
     `ground` is whether it happened on a ground that ends responsibility; on another, `taken_over` says whether an agency that
-    takes custody holds the person already. `held_by`: what must be decided first, in both languages.
+    takes custody holds the person already. `held_by`: what must be decided first, in both languages. `other_case`: it is about
+    another case than the one in which the holder answers.
     """
     if standing is not None and standing.holder is None:
         return Decision(Verdict.NOTHING)
@@ -121,6 +123,13 @@ def end_with(
     not_ended = ("监管责任未终止", "responsibility has not ended")
     if standing is None or standing.holder not in expected:
         return _not_expected(standing, expected, *not_ended)
+    if other_case:
+        return Decision(
+            Verdict.DISPUTE,
+            None,
+            f"{standing.holder}是在另一案件中负责该人员的，{not_ended[0]}，需人工核实",
+            f"{standing.holder} answers for this person in another case; {not_ended[1]} until it is settled",
+        )
     if actor not in expected:
         return Decision(
             Verdict.DISPUTE,

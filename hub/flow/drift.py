@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.domain.faults import Fault
@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 PAUSE = 60.0
 #: Characters of a sample's value that are kept.
 SHOWN = 200
+#: Codes of one place that are told one by one. A place with more holds free text, and is told as such.
+MOST_CODES = 50
+#: Things that are remembered at a time; what was not seen for a pause is forgotten beyond that.
+REMEMBERED = 5_000
 #: Rules by which a code is unknown to its list.
 UNKNOWN_CODE = "code.unknown"
 
@@ -48,6 +52,8 @@ class Drift:
     clock: Clock
     _last: dict[Strange, float] = field(default_factory=dict)
     _waiting: dict[Strange, int] = field(default_factory=dict)
+    #: place (as a `Strange` without value) → its codes that were told
+    _codes: dict[Strange, set[str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self, agency: str, dialect: Dialect, submission: str, records: Iterable[Looked]) -> None:
@@ -62,6 +68,9 @@ class Drift:
     def _see(self, strange: Strange, value: str, submission: str, transfer: str | None) -> None:
         now = self.clock.technical()
         with self._lock:
+            strange = self._bounded(strange)
+            if len(self._last) >= REMEMBERED:
+                self._forget(now.timestamp() - PAUSE)
             times = self._waiting.pop(strange, 0) + 1
             last = self._last.get(strange)
             if last is not None and now.timestamp() - last < PAUSE:
@@ -71,15 +80,29 @@ class Drift:
         sample = {"submission": submission, "transfer": transfer, "value": value[:SHOWN], "at": now.isoformat()}
         if self.book.note(strange, times, sample, now):
             log.warning(
-                "%s began to send %s %s%s in %s (dialect %s), which its mapping does not know; first in %s",
+                "%s began to send a %s at %s in %s (dialect %s) that its mapping does not know; first in %s",
                 strange.agency,
                 strange.kind,
                 strange.place,
-                f" = {strange.value!r}" if strange.value else "",
                 strange.exchange,
                 strange.dialect,
                 submission,
             )
+
+    def _bounded(self, strange: Strange) -> Strange:
+        """The same, without its value where its place has shown too many: then no further one is told by itself."""
+        if strange.kind != "code":
+            return strange
+        place = replace(strange, value="")
+        known = self._codes.setdefault(place, set())
+        if strange.value in known or len(known) < MOST_CODES:
+            known.add(strange.value)
+            return strange
+        return place
+
+    def _forget(self, before: float) -> None:
+        self._last = {strange: at for strange, at in self._last.items() if at > before}
+        self._waiting = {strange: times for strange, times in self._waiting.items() if strange in self._last}
 
 
 def _strange(agency: str, dialect: Dialect, looked: Looked) -> Iterator[tuple[Strange, str]]:

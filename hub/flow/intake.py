@@ -174,7 +174,7 @@ def _completed_from_earlier(
     if base.person is None or base.case is None:
         return record
     for transfer in reversed(unit.about(base.person, base.case)):
-        if transfer.id != base.id and not transfer.parked and _party(unit, transfer, agency):
+        if transfer.id != base.id and not transfer.parked and party(unit, transfer, agency):
             record = complete(record, transfer.record, exchange.carries)
     return record
 
@@ -221,7 +221,7 @@ def _continued(
     asking = catalogue.answered_by(exchange.id) if catalogue.only_answers(exchange.id) else ()
     if named := body.get("in_reply_to"):
         found = unit.transfer(named)
-        if found is None or not _party(unit, found, agency):
+        if found is None or not party(unit, found, agency):
             raise Refused(
                 [
                     Fault(
@@ -267,7 +267,7 @@ def _continued(
         if (
             transfer.sender != agency
             and not transfer.parked
-            and (_asks(unit, transfer, agency, asking) if asking else _party(unit, transfer, agency))
+            and (_asks(unit, transfer, agency, asking) if asking else party(unit, transfer, agency))
             and transfer.exchange != "receipt"
         ):
             return transfer
@@ -289,7 +289,8 @@ def _normal_number(number: Any) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _party(unit: Unit, transfer: StoredTransfer, agency: str) -> bool:
+def party(unit: Unit, transfer: StoredTransfer, agency: str) -> bool:
+    """Whether an agency sent a transfer, or is among its recipients."""
     return transfer.sender == agency or any(d.recipient == agency for d in unit.deliveries(transfer.id))
 
 

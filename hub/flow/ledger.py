@@ -121,6 +121,7 @@ def _end(
         ground=holds_one_of(transfer.record, ends.only),
         taken_over=holder is not None and holder.kind in ends.taken_over,
         held_by=(waits.zh, waits.en) if waits else None,
+        other_case=not ends.every_case and standing is not None and transfer.case != standing.case,
     )
     _write(hub, unit, decision, exchange, transfer, receipt)
 
@@ -161,7 +162,8 @@ def _write(
         person,
         number=(before.number if before else 0) + 1,
         holder=decision.to,
-        case=transfer.case,
+        # what ends, ends in the case in which somebody answered
+        case=before.case if before is not None and decision.verdict is Verdict.END else transfer.case,
         exchange=exchange.id,
         transfer=transfer.id,
         receipt=receipt,

@@ -16,7 +16,7 @@ from hub.domain.transfers import DeliveryState
 from hub.flow.canonical_form import inbox_item
 from hub.flow.delivery import Draft, Job, render, unreachable
 from hub.flow.explain import as_canonical, write
-from hub.flow.intake import Piece, piece_from_body
+from hub.flow.intake import Piece, party, piece_from_body
 from hub.flow.parts import Hub
 
 
@@ -53,6 +53,12 @@ def _transfer(hub: Hub, agency: str, piece: Piece) -> StoredTransfer:
         number = value_at(piece.record, "case.number")
         case = piece.case or (unit.find_case(number) if isinstance(number, str) else None)
         person = piece.person or unit.find_person(*person_key(piece.record), case)
+        # nobody learns by trying whether the hub knows a person or a case that is none of theirs
+        theirs = [one for one in (unit.about(person, None) if person else []) if party(unit, one, agency)]
+        if piece.person is None and not theirs:
+            person = None
+        if piece.case is None and all(one.case != case for one in theirs):
+            case = None
     return StoredTransfer(
         id=hub.ids.new("trf"),
         seq=0,

@@ -23,12 +23,20 @@ from hub.workshop.governance import allowed
 LENGTH, ITERATIONS, LANES, MEMORY = 32, 3, 1, 64 * 1024
 #: Each takes its 64 MiB: guessing at a hundred names at once must not take the hub's memory.
 _ONE_AT_A_TIME = threading.Lock()
+#: Whoever comes when so many wait is sent away: guessing must not take the threads that answer everybody else.
+_IN_LINE = threading.BoundedSemaphore(4)
 #: What a person may be called; the name stands in the audit for good.
 NAME = re.compile(r"[\w][\w.@-]{0,62}")
 #: Names under which the hub itself acts.
 TAKEN = frozenset({"hub", "files", "operator"})
 #: What the `client_id` of a person begins with, where an agency's is its own.
 CLIENT = "operator:"
+
+
+class Busy(HubError):
+    """More logins at once than are looked at; another try in a moment will do."""
+
+    status, kind = 503, "unavailable"
 
 
 class WrongSecret(HubError):
@@ -121,9 +129,15 @@ def remove(hub: Hub, name: str, by: Operator) -> None:
 
 def identify(hub: Hub, name: str, secret: str) -> Operator:
     """The person who knows the secret of this name. Takes as long for a name that there is not. Raises `WrongSecret`."""
-    found = hub.operators.find(name)
-    known = found[1] if found else _nobody()
-    right = _matches(known, secret)
+    if not _IN_LINE.acquire(blocking=False):
+        raise Busy(
+            [Fault("auth.busy", "", "正在核对的登录过多，请稍后再试", "too many logins at once: try again in a moment")]
+        )
+    try:
+        found = hub.operators.find(name)
+        right = _matches(found[1] if found else _nobody(), secret)
+    finally:
+        _IN_LINE.release()
     if not right or found is None or found[0].removed_at is not None:
         raise WrongSecret([Fault("auth.operator", "", "姓名或口令不正确", "wrong name or secret")])
     return found[0]

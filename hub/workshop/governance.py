@@ -34,7 +34,7 @@ from hub.domain.mapping_versions import (
 )
 from hub.findings import Finding
 from hub.ports import Clock, MappingShelf, MappingUnit
-from hub.translation.release import MOST_BYTES, Compile, NotARelease, Release
+from hub.translation.release import MOST_BYTES, Compile, Compiled, NotARelease, Release
 
 S = VersionState
 #: The fewest characters of a content's hash by which an approver names what was seen.
@@ -162,8 +162,11 @@ class Governance:
             step.note(kind, version=version.id, by=by.name, release=release.hash, note=note)
         return version
 
-    def edit(self, by: Operator, version: str, release: Release, note: str | None = None) -> StoredVersion:
-        """Another content for a draft; it has to be checked again."""
+    def edit(
+        self, by: Operator, version: str, release: Release, note: str | None = None, base: str | None = None
+    ) -> StoredVersion:
+        """Another content for a draft; it has to be checked again. `base`: the hash of the content that this one was made from;
+        raises `Conflict` where somebody has put another one in its place meanwhile."""
         seen = self.version(version)
         if release.dialect != seen.dialect:
             raise Refused(
@@ -179,6 +182,8 @@ class Governance:
             )
         self._keep(release)
         with self._step(by, version, "edit") as (step, found):
+            if base is not None and found.release != base:
+                raise Conflict([_changed_meanwhile(found)])
             self._not_there_already(step, release, self.clock.technical(), except_for=version)
             step.change(version, state=S.DRAFT, release=release.hash, findings=[])
             step.note(
@@ -280,9 +285,7 @@ class Governance:
         seen = self.version(version)
         allowed(by, "activate")
         _permitted(seen, "activate")
-        compiled = self.compile(self.release_of(seen))
-        if compiled.dialect is None or compiled.findings:
-            raise Refused([Fault(f.rule, f"{f.file}:{f.line}", f.zh, f.en) for f in compiled.findings])
+        compiled = self._usable(self.release_of(seen))
         self.shelf.keep(seen.dialect, seen.release, compiled.release.packed(), compiled.recorded())
         with self._step(by, version, "activate") as (step, found):
             now = self.clock.technical()
@@ -358,6 +361,7 @@ class Governance:
                         )
                     ]
                 )
+            self._usable(self.release_of(self.version(back.version)))
             for coming in schedule.to_come(at):
                 step.call_off(coming.seq)
                 step.change(coming.version, state=S.RETIRED, active_from=None)
@@ -375,6 +379,13 @@ class Governance:
                 instead_of=here.version,
             )
         return self.version(here.version), self.version(back.version)
+
+    def _usable(self, release: Release) -> Compiled:
+        """A release as this hub compiles it. Raises `Refused` with the findings where it cannot be used here."""
+        compiled = self.compile(release)
+        if compiled.dialect is None or compiled.findings:
+            raise Refused([Fault(f.rule, f"{f.file}:{f.line}", f.zh, f.en) for f in compiled.findings])
+        return compiled
 
     def settle(self, dialect: str) -> None:
         """Write down what has come into force since, and what that has overtaken."""

@@ -123,6 +123,12 @@ def test_a_preview_is_what_every_recipient_is_then_sent(hub: Hub) -> None:
     assert (again["case"], again["person"]) == (kept["case"], kept["person"])
 
 
+def test_a_preview_tells_nobody_of_a_person_or_case_that_is_none_of_theirs(hub: Hub) -> None:
+    submit_record(hub, COURT, "k-1", served())
+    shown = preview(hub, "court.370800", served())
+    assert shown["person"] is shown["case"] is None
+
+
 def assert_fields_are_the_payloads(one: dict[str, Any]) -> None:
     """Every text of the payload is a field with the line or the canonical place that gave it."""
     told = {field["place"]: field for field in one["fields"]}

@@ -169,6 +169,13 @@ def test_an_approval_is_of_the_content_that_was_seen(desk: Desk) -> None:
     assert governance.approve(WANG, version.id, version.release[:12].upper()).state is S.APPROVED
 
 
+def test_two_who_edit_the_same_content_do_not_undo_each_other(desk: Desk) -> None:
+    version = desk.at(S.DRAFT)
+    desk.hub.governance.edit(LI, version.id, changed(desk.hub, "prison", "the first"), base=version.release)
+    with pytest.raises(Conflict):
+        desk.hub.governance.edit(LI, version.id, changed(desk.hub, "prison", "the second"), base=version.release)
+
+
 def test_what_was_edited_must_be_checked_again(desk: Desk) -> None:
     version = desk.at(S.CHECKED)
     edited = desk.hub.governance.edit(LI, version.id, changed(desk.hub, "prison", "after the check"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from hub.clock import SystemClock
@@ -78,3 +80,14 @@ def test_of_two_who_want_to_be_the_first_one_is(hub: Hub) -> None:
     )
     assert len([one for one in results if isinstance(one, Conflict)]) == 1
     assert len(hub.operators.all()) == 1
+
+
+def test_more_logins_at_once_than_are_looked_at_are_sent_away(sqlite_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guessing takes no thread that answers somebody else: it is not even compared."""
+    monkeypatch.setattr(operators, "_IN_LINE", threading.BoundedSemaphore(1))
+    assert operators._IN_LINE.acquire(blocking=False)
+    with pytest.raises(operators.Busy):
+        operators.identify(sqlite_hub, "x", "y")
+    operators._IN_LINE.release()
+    with pytest.raises(operators.WrongSecret):
+        operators.identify(sqlite_hub, "x", "y")

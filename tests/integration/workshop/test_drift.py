@@ -13,7 +13,7 @@ from hub import settings
 from hub.bootstrap import build
 from hub.console.pages import console
 from hub.domain.faults import Refused
-from hub.flow.drift import PAUSE, Drift
+from hub.flow.drift import MOST_CODES, PAUSE, Drift
 from hub.flow.intake import submit_dialect
 from hub.flow.parts import Hub
 from hub.store import drift
@@ -98,6 +98,15 @@ def test_what_somebody_has_noted_is_not_told_any_more(hub: Hub) -> None:
     assert drift.seen(hub.database) == []
     (kept,) = drift.seen(hub.database, everything=True)
     assert (kept["noted_by"], kept["note"]) == ("李某", "已加入映射")
+
+
+def test_free_text_in_a_place_of_codes_is_told_as_one_after_many(hub: Hub) -> None:
+    for n in range(MOST_CODES + 20):
+        with pytest.raises(Refused):
+            send(hub, n, handover(n, education=f"自由文本{n}"))
+    told = drift.seen(hub.database)
+    assert len(told) == MOST_CODES + 1
+    assert [one["value"] for one in told if not one["value"]] == [""]
 
 
 def test_the_page_of_mappings_tells_it_with_a_way_to_each_sample(hub: Hub, clock: StoppedClock) -> None:

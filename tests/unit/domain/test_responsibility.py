@@ -89,3 +89,14 @@ def test_responsibility_ends_only_from_whom_is_expected_on_a_ground_that_ends_it
     )
     assert decision.verdict is (Verdict.END if fits else Verdict.DISPUTE)
     assert fits or (decision.zh and decision.en)
+
+
+def test_an_end_in_another_case_ends_nothing() -> None:
+    """Who answers in one case goes on answering when another case about the same person is over."""
+    how = {"ground": True, "taken_over": False, "held_by": None}
+    there = Standing("bureau.370826", "cas_1")
+    decided = [
+        end_with(there, ["bureau.370826"], "bureau.370826", "recorded", "recorded", other_case=other, **how)  # type: ignore[arg-type]
+        for other in (False, True)
+    ]
+    assert [one.verdict for one in decided] == [Verdict.END, Verdict.DISPUTE]
