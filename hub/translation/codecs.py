@@ -100,6 +100,11 @@ def text_of(value: Any) -> str:
     raise NotValid("value.shape", "此处应为一个文本值", "a single text value is wanted here")
 
 
+def constant_text(value: Any) -> str:
+    """A constant of a mapping as it is written: `true`, not Python's `True`."""
+    return text_of(value) if isinstance(value, bool) else str(value)
+
+
 def _encode_text(value: Any, _agencies: Agencies) -> str:
     return text_of(value)
 
@@ -206,7 +211,7 @@ UNITS = {"元": Decimal(1), "万元": Decimal(10_000), "分": Decimal("0.01")}
 
 def _decode_money(text: str, unit: str = "元") -> str:
     try:
-        amount = Decimal(text) * UNITS[unit] if re.fullmatch(r"[0-9]{1,15}(\.[0-9]*)?", text) else None
+        amount = Decimal(text) * UNITS[unit] if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{0,10})?", text) else None
     except InvalidOperation:
         amount = None
     if amount is None or amount != round(amount, 2):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hub.domain.agencies import Agencies
 from hub.domain.values import CaseNumber, NotValid
 from hub.translation.canonical import ABSENT, getter, steps_of
-from hub.translation.codecs import CODECS
+from hub.translation.codecs import CODECS, constant_text
 from hub.translation.codelists import CodeList
 from hub.translation.encodings import UTF_8
 from hub.translation.expressions import Failed
@@ -534,7 +534,7 @@ class _Code:
         plain = not any(key in keys for key in (*CODECS, "list", "as"))
         told = f"record, context, agencies, {scope.item}, {scope.position}"
         if way.path is None and plain and "value" in keys:
-            written = self._settled(str(keys["value"]), place, form)
+            written = self._settled(constant_text(keys["value"]), place, form)
             if written is not None:
                 self._say(f"{text} = {written!r}")
                 return
@@ -550,11 +550,11 @@ class _Code:
             return
         short = quick(keys, way.codec, self.plan.lists)
         if way.beside:
-            slow = f"{self._bind(self._encoded_beside(place, way, form), 'way')}(v, record, context, agencies)"
+            slow = f"{self._bind(self._encoded_beside(place, way, form), 'way')}(v, {told})"
             if short is None or "[]" in way.beside:
                 self._say(f"{text} = None if v is None else {slow}")
             else:
-                self._beside(place, way, short, form, text, slow)
+                self._beside(place, way, short, form, text, slow, scope)
             return
         slow = f"{self._bind(self._encoded(place, way, form), 'way')}(v, agencies)"
         if short is None:
@@ -587,10 +587,10 @@ class _Code:
         self.depth -= 1
         self._say(f"else: {text} = None if v is None else {slow}")
 
-    def _beside(self, place: Place, way: Way, short: Quick, form: _Form, text: str, slow: str) -> None:
+    def _beside(self, place: Place, way: Way, short: Quick, form: _Form, text: str, slow: str, scope: _Scope) -> None:
         """Values for which another place counts: the kind of an ID number, how a case number was written."""
         *above, last = steps_of(way.beside)
-        other = f"{self._unpacked(self.record, tuple(above))}.get({last!r}, ABSENT)"
+        other = f"{self._unpacked(scope, tuple(above))}.get({last!r}, ABSENT)"
         if way.clause.get("as_written"):
             both = Quick(_as_written(short.encode), short.clean)
             self._say(f"v = (v, {other}) if v is not None else None")
@@ -636,8 +636,9 @@ class _Code:
     def _encoded_beside(self, place: Place, way: Way, form: _Form) -> Callable[..., str | None]:
         encode, state, simple = way.encode, self.state, place.simple
 
-        def write(value: Any, record: Any, context: Any, agencies: Agencies) -> str | None:
-            return None if value == [] else _finished(encode(value, state(record, context, agencies)), simple, form)
+        def write(value: Any, record: Any, context: Any, agencies: Agencies, item: Any, position: int) -> str | None:
+            writing = state(record, context, agencies, "", item, position)
+            return None if value == [] else _finished(encode(value, writing), simple, form)
 
         return write
 

@@ -162,7 +162,8 @@ def parse(payload: bytes | str, prefixes: Mapping[str, str] | None = None, other
     `prefixes` (namespace → prefix) are those of the dialect: names in these namespaces get them in front. A SOAP envelope
     around the record is taken off. Raises `Malformed`.
     """
-    text = decode(payload, otherwise)
+    # libxml2 passes over further byte order marks, so none may stand before what is looked for here
+    text = decode(payload, otherwise).lstrip("\ufeff")
     declaration = _DECLARATION.match(text)
     if declaration:
         text = text[declaration.end() :]

@@ -295,8 +295,8 @@ class ToldReader(Reader):
             session.read.append(Lineage(self._version, (), ()))
         return found
 
-    def _finish(self, reading: Reading, instance: Node, others: list[Node]) -> Found:
-        found = super()._finish(reading, instance, others)
+    def _finish(self, reading: Reading, instance: Node, left: Mapping[str, str]) -> Found:
+        found = super()._finish(reading, instance, left)
         session = _LISTENING.get()
         told = session.readings.pop(id(reading), _Record())
         common = list(session.readings.values()) if self.split else []
@@ -307,7 +307,7 @@ class ToldReader(Reader):
                 self._version,
                 values,
                 tuple(step for part in (*common, told) for step in part.steps),
-                tuple(_texts_of(reading.base, {id(node) for node in others}, values, found.record["unmapped"])),
+                tuple(_texts_of(reading.base, {id(node) for node in reading.others}, values, found.record["unmapped"])),
             )
         )
         return found

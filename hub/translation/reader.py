@@ -72,7 +72,8 @@ class Reading:
     context: Mapping[str, Any]
     record: dict[str, Any] = field(default_factory=dict)
     instance: Node | None = None
-    others: tuple[Node, ...] = ()
+    #: all instances of the message that the record's own is one of
+    instances: tuple[Node, ...] = ()
     faults: list[Fault] = field(default_factory=list)
     blobs: dict[str, Blob] = field(default_factory=dict)
     #: JSON Pointer of the list item that is being read, "" outside lists
@@ -84,6 +85,11 @@ class Reading:
     passed_over: dict[tuple[int, str | None], tuple[Node, str | None]] = field(default_factory=dict)
     taken: set[tuple[int, str | None]] = field(default_factory=set)
     offers: Mapping[str, Callable[[], Any]] | None = None
+
+    @property
+    def others(self) -> list[Node]:
+        """The other instances: made only where a line asks for them."""
+        return [node for node in self.instances if node is not self.instance]
 
     def fault(self, error: NotValid, pointer: str, xpath: str | None, value: Any, source: str) -> None:
         self.faults.append(
@@ -346,7 +352,7 @@ class Reader:
             instance = self.resolve.element(
                 base, self.split, mapping.file, mapping.split.line, mapping.split.each or ""
             )
-            below = here.add(self.split, many=True, leaf=False)
+            below = self._instance_named = here.add(self.split, many=True, leaf=False)
             self._split_pairs, self._split_after = self._section(mapping.split, instance, below, "", False)
         for ignored in mapping.ignore:
             place, attribute = place_of(ignored)
@@ -386,7 +392,7 @@ class Reader:
         for run in self._pairs:
             run(base, common.record, common)
         if not self.split:
-            return [self._finish(common, base, [])]
+            return [self._finish(common, base, {})]
         instances = [node for node in base.all(self.split) if not node.nil]
         if not instances:
             shown = "/".join(self.split)
@@ -403,14 +409,15 @@ class Reader:
             )
             return [Found({}, common.faults, {}, "")]
         found = []
+        together = tuple(instances)
+        left = self._left_over(_top(base), self.named, base, {id(node) for node in instances})
         for instance in instances:
-            others = [node for node in instances if node is not instance]
             reading = Reading(
                 base,
                 context,
                 copy(common.record),
                 instance,
-                tuple(others),
+                together,
                 list(common.faults),
                 dict(common.blobs),
                 carried=dict(common.carried),
@@ -421,10 +428,10 @@ class Reader:
             )
             for run in self._split_pairs:
                 run(instance, reading.record, reading)
-            found.append(self._finish(reading, instance, others))
+            found.append(self._finish(reading, instance, left))
         return found
 
-    def _finish(self, reading: Reading, instance: Node, others: list[Node]) -> Found:
+    def _finish(self, reading: Reading, instance: Node, left: Mapping[str, str]) -> Found:
         base, record = reading.base, reading.record
         for run in self._after:
             run(base, record, reading)
@@ -452,14 +459,8 @@ class Reader:
         for key, (node, attribute) in reading.passed_over.items():
             if key not in reading.taken:
                 reading.carry(node, attribute, node.attributes[attribute] if attribute else node.text.strip())
-        foreign = {id(node) for node in others}
-        unmapped: dict[str, str] = dict(reading.carried)
-
-        def tell(node: Node, below: str, text: str) -> None:
-            inside = _is_below(node, base)
-            unmapped[node.path((below,) if below else (), top=base if inside else None)] = text
-
-        self.named.left_over(_top(base), foreign, tell)
+        whole, named = (instance, self._instance_named) if self.split else (_top(base), self.named)
+        unmapped = {**reading.carried, **left, **self._left_over(whole, named, base, ())}
         record["exchange"] = self.mapping.exchange
         record["unmapped"] = unmapped
         label = instance.first(self._label)
@@ -470,6 +471,18 @@ class Reader:
             label.text.strip() if label is not None else "",
             partial(self._locate, base, instance),
         )
+
+    @staticmethod
+    def _left_over(node: Node, named: Named, base: Node, passed: Collection[int]) -> dict[str, str]:
+        """What no line names at and below a node, by its path."""
+        found: dict[str, str] = {}
+
+        def tell(node: Node, below: str, text: str) -> None:
+            inside = _is_below(node, base)
+            found[node.path((below,) if below else (), top=base if inside else None)] = text
+
+        named.left_over(node, passed, tell)
+        return found
 
     def _locate(self, base: Node, instance: Node, pointer: str) -> str | None:
         steps, attribute, _source, in_base = self._targets.get(

@@ -13,7 +13,7 @@ from hub.domain.agencies import Agencies
 from hub.domain.faults import Fault
 from hub.domain.values import CaseNumber, IdNumber, NotValid
 from hub.translation.canonical import ABSENT, derivation, getter, pointer_of
-from hub.translation.codecs import TEXT, Codec, Unusable, build, lists_of, text_of
+from hub.translation.codecs import TEXT, Codec, Unusable, build, constant_text, lists_of, text_of
 from hub.translation.codelists import CodeList
 from hub.translation.compiled import Plan, Write, compiled
 from hub.translation.expressions import BadExpression, Failed, Value, compile_expression
@@ -645,6 +645,15 @@ class Writer:
         if codec.encode is None:
             self._say(clause.file, clause.line, "codec.read-only", "此写法只能读入，不能写出", "this codec only reads")
             return None
+        if codec.kind == "document" and self.form.name == "fixed":
+            self._say(
+                clause.file,
+                line_of(clause, "document"),
+                "codec.form",
+                "定长记录放不下材料内容：其长度各不相同",
+                "a record of fixed width has no room for a document, whose length is its own",
+            )
+            return None
         condition: Value | None = None
         try:
             if "when" in clause.keys and (canonical is None or self.mapping.direction == "out"):
@@ -698,7 +707,7 @@ class Writer:
     ) -> _Way | None:
         keys = clause.keys
         if "value" in keys:
-            text = str(keys["value"])
+            text = constant_text(keys["value"])
             return _Way(lambda here, writing: text, encode, condition, "", clause, True)
         if "context" in keys:
             name = str(keys["context"])
@@ -738,6 +747,11 @@ def _encoder(codec: Codec) -> Callable[[Any, Writing], str]:
     return write
 
 
+def _around(writing: Writing) -> Any:
+    """What a line's paths start from: the item of its list, else the record."""
+    return writing.record if writing.item is None else writing.item
+
+
 def _kept(
     encode: Callable[[Any, Writing], str], clause: Clause, path: str, codec: Codec
 ) -> tuple[Callable[[Any, Writing], str], str]:
@@ -750,7 +764,7 @@ def _kept(
         get = getter(beside)
 
         def write_as_written(value: Any, writing: Writing) -> str:
-            normal, written = encode(value, writing), get(writing.record)
+            normal, written = encode(value, writing), get(_around(writing))
             try:
                 return written if isinstance(written, str) and CaseNumber.parse(written).text == normal else normal
             except NotValid:
@@ -763,7 +777,7 @@ def _kept(
     get_kind = getter(beside)
 
     def write_checked(value: Any, writing: Writing) -> str:
-        kind, text = get_kind(writing.record), text_of(value)
+        kind, text = get_kind(_around(writing)), text_of(value)
         if kind is not ABSENT and not (isinstance(kind, str) and kind in RESIDENT_DOCUMENTS):
             return text
         IdNumber.parse(text)

@@ -308,7 +308,9 @@ class _Comparison:
         if old is None or new is None:
             return touched("changed", [*whole, Change("person", "added" if old is None else "removed", "")])
         if not whole and (old.record, old.faults, old.blobs) == (new.record, new.faults, new.blobs):
-            return touched("identical")
+            if old.disposition == new.disposition:
+                return touched("identical")
+            return touched("changed", [Change("disposition", "value", "", old.disposition, new.disposition)])
         was = self._made(self._active, before, old, passed.agency)
         now = self._made(self._draft, after, new, passed.agency)
         return touched(
@@ -368,7 +370,10 @@ class _Comparison:
     def _between_payloads(self, exchange: str, before: _Written, after: _Written) -> list[Change]:
         found: list[Change] = []
         if before.payload != after.payload:
-            texts = flat(self._active.form.parse(before.payload)), flat(self._draft.form.parse(after.payload))
+            try:
+                texts = flat(self._active.form.parse(before.payload)), flat(self._draft.form.parse(after.payload))
+            except HubError:  # what one of them writes, it cannot read: told as a whole
+                texts = {}, {}
             found = [
                 Change(place, kind, self._line("out", exchange, place, kind), old, new)
                 for place, kind, old, new in _between_texts(*texts)

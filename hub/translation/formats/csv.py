@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,7 +151,7 @@ class Csv:
             raise malformed("csv.header", "缺少标题行", "the header is missing", None, "line 1")
 
     def _header(self, names: list[str], line: int) -> list[str]:
-        twice = [name for n, name in enumerate(names) if name in names[:n]]
+        twice = [name for name, count in Counter(names).items() if count > 1]
         wanted = self.group.columns if self.group else ()
         missing = [name for name in wanted if name not in names]
         if twice or missing or "" in names:
@@ -198,19 +199,21 @@ class Csv:
     def write(self, record: Any) -> str:
         rows = list(rows_of(record, self.group.name if self.group else None))
         names = list(self.columns) or list(dict.fromkeys(name for row in rows for name in row))
+        lines = [names] if self.header else []
+        lines += [[row.get(name, "") for name in names] for row in rows]
+        return "".join(map(self._line, lines))
+
+    def _line(self, cells: Sequence[str]) -> str:
+        """One row. The library quotes only the characters of its own line end, so it is given both of them."""
         out = io.StringIO(newline="")
-        writer = csv.writer(
+        csv.writer(
             out,
             delimiter=self.delimiter,
             quotechar=self.quote,
-            lineterminator=self.line_end,
+            lineterminator="\r\n",
             quoting=csv.QUOTE_ALL if self.quote_all else csv.QUOTE_MINIMAL,
-        )
-        if self.header:
-            writer.writerow(names)
-        for row in rows:
-            writer.writerow([row.get(name, "") for name in names])
-        return out.getvalue()
+        ).writerow(cells)
+        return out.getvalue().removesuffix("\r\n") + self.line_end
 
 
 def rows_of(record: Made, group: str | None) -> Iterator[dict[str, str]]:

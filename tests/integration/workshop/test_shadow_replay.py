@@ -149,6 +149,13 @@ def test_what_was_sent_is_written_again_and_compared_place_by_place(hub: Hub, dr
     assert group.line.endswith(line_of("dialects/city/admission.documents.yaml", "subject/csny"))
 
 
+def test_another_policy_is_a_change_though_the_faults_are_the_same(hub: Hub, drafted: Callable[..., Dialect]) -> None:
+    refuse(hub, 90, handover(90, education="8X"))
+    draft = drafted("dialects/prison/dialect.yaml", "policy: refused", "policy: parked")
+    report, _ = compared(hub, draft)
+    assert [(g.place, g.kind) for g in report.groups.values()] == [("disposition", "value")]
+
+
 def test_nothing_in_the_store_is_changed(hub: Hub, drafted: Callable[..., Dialect]) -> None:
     fill(hub, 20)
     before = _counts(hub)

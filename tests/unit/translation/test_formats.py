@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hub.domain.faults import Fault, Malformed
 from hub.translation import CannotWrite, Dialect
+from hub.translation.foreign import parse
 from tests.unit.translation.dialects import context, dialect, findings, read, read_all, write
 
 RECEIVES = """
@@ -273,6 +274,18 @@ def test_each_row_of_a_csv_is_a_record_and_goes_out_as_one(tmp_path: Path) -> No
     written = toy.write("toy", records[0], context())
     assert written.payload.decode("gbk") == "LSH\tXM\tXB\tBZ\r\n1\t孙某\t1\t\r\n"
     assert written.media_type == "text/csv; charset=GBK; header=present"
+
+
+@pytest.mark.parametrize("line_end", ["LF", "CRLF"])
+@pytest.mark.parametrize("text", ["一\r二", "一\n二", "一\r\n二"])
+def test_a_break_inside_a_cell_stays_inside_it(tmp_path: Path, line_end: str, text: str) -> None:
+    toy = csv_toy(
+        tmp_path,
+        CSV_DIALECT.replace("delimiter: tab", f"line_end: {line_end}"),
+        CSV_TOY + "    message.remarks: BZ\n",
+    )
+    record = {"message": {"key": "1", "remarks": text}, "person": {"name": "孙某"}}
+    assert read(toy, toy.write("toy", record, context()).payload)["message"]["remarks"] == text
 
 
 def test_rows_that_agree_in_their_own_columns_are_one_record(tmp_path: Path) -> None:
@@ -599,3 +612,43 @@ def test_whatever_bytes_come_are_read_or_refused(small: Dialect, payload: bytes)
 def test_a_cell_may_hold_a_whole_document(tmp_path: Path) -> None:
     (found,) = read_all(_small(tmp_path, *ALL[1]), b"a,b\r\n1," + b"A" * 1_000_000 + b"\r\n")
     assert len(found["person"]["b"]) == 1_000_000
+
+
+def test_a_place_beside_another_is_that_of_the_same_item(tmp_path: Path) -> None:
+    """How a case number was written, and of which kind a document is, stand in the item and not in the record around it."""
+    toy = json_toy(
+        tmp_path,
+        toy="""
+dialect: toy
+exchange: toy
+record: $
+lines:
+  message.key: head/serial
+  cases:
+    each: cases
+    lines:
+      number: {at: number, check: case-number, as_written: number_as_written}
+      id_type: {at: kind, codes: GA/T 2000.156}
+      id_number: {at: id, check: GB 11643}
+""",
+    )
+    sent = {
+        "head": {"serial": "S-1"},
+        "cases": [{"number": "（2021）鲁0826刑初57号", "kind": "414", "id": "E12345678"}],
+    }
+    record = read(toy, json.dumps(sent).encode())
+    assert json.loads(toy.write("toy", record, context()).payload)["cases"] == sent["cases"]
+
+
+def test_no_document_type_gets_in_behind_byte_order_marks(tmp_path: Path) -> None:
+    evil = '<!DOCTYPE r [<!ENTITY e "x">]><r a="&e;"><k>1</k></r>'
+    for payload in ("\ufeff" + evil, "\ufeff\ufeff" + evil, ("\ufeff\ufeff" + evil).encode()):
+        with pytest.raises(Malformed) as refused:
+            parse(payload)
+        assert refused.value.faults[0].rule == "xml.doctype"
+
+
+def test_a_constant_truth_is_written_as_the_contract_writes_it(tmp_path: Path) -> None:
+    toy = json_toy(tmp_path, toy=JSON_TOY.replace("ignore: [head/at]", "only: {out: {flag: {value: true}}}"))
+    written = toy.write("toy", read(toy, JSON_MESSAGE.encode()), context())
+    assert json.loads(written.payload)["flag"] is True
