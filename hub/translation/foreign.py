@@ -297,7 +297,10 @@ def _fill(node: Node, element: etree._Element, prefixes: Mapping[str, str]) -> N
         if attribute == _NIL:
             node.nil = value.strip() in ("true", "1")
         elif attribute not in _NOT_CONTENT:
-            node.attributes[_name(attribute, prefixes)[1]] = value
+            name = _name(attribute, prefixes)[1]
+            if name != attribute and (name in node.attributes or element.get(name) is not None):
+                name = attribute  # two of one local name: this one keeps its namespace, so that neither is lost
+            node.attributes[name] = value
 
 
 def fingerprint(root: Node, exchange: str, volatile: Iterable[tuple[str, ...]]) -> str:

@@ -108,7 +108,7 @@ class Reading:
         return any(fault.pointer == pointer or fault.pointer.startswith(pointer + "/") for fault in self.faults)
 
     def carry(self, node: Node, attribute: str | None, text: str) -> None:
-        self.carried[node.path((f"@{attribute}",) if attribute else (), top=self.base)] = text
+        keep(self.carried, node.path((f"@{attribute}",) if attribute else (), top=self.base), text)
 
     def offered(self) -> Mapping[str, Callable[[], Any]]:
         """What expressions can ask for, as it is when they ask."""
@@ -138,6 +138,15 @@ def _plain(node: Node) -> Any:
             found[f"{name}@{attribute}"] = text
     node.plain = found
     return found
+
+
+def keep(found: dict[str, str], place: str, text: str) -> None:
+    """Note a text at a place. Names may hold what a path is made of, so that two places are spelled alike: neither is lost."""
+    free, number = place, 1
+    while found.get(free, text) != text:
+        number += 1
+        free = f"{place}#{number}"
+    found[free] = text
 
 
 class Named:
@@ -460,7 +469,10 @@ class Reader:
             if key not in reading.taken:
                 reading.carry(node, attribute, node.attributes[attribute] if attribute else node.text.strip())
         whole, named = (instance, self._instance_named) if self.split else (_top(base), self.named)
-        unmapped = {**reading.carried, **left, **self._left_over(whole, named, base, ())}
+        unmapped = dict(reading.carried)
+        for part in (left, self._left_over(whole, named, base, ())):
+            for place, text in part.items():
+                keep(unmapped, place, text)
         record["exchange"] = self.mapping.exchange
         record["unmapped"] = unmapped
         label = instance.first(self._label)
@@ -479,7 +491,7 @@ class Reader:
 
         def tell(node: Node, below: str, text: str) -> None:
             inside = _is_below(node, base)
-            found[node.path((below,) if below else (), top=base if inside else None)] = text
+            keep(found, node.path((below,) if below else (), top=base if inside else None), text)
 
         named.left_over(node, passed, tell)
         return found

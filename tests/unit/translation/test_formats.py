@@ -652,3 +652,11 @@ def test_a_constant_truth_is_written_as_the_contract_writes_it(tmp_path: Path) -
     toy = json_toy(tmp_path, toy=JSON_TOY.replace("ignore: [head/at]", "only: {out: {flag: {value: true}}}"))
     written = toy.write("toy", read(toy, JSON_MESSAGE.encode()), context())
     assert json.loads(written.payload)["flag"] is True
+
+
+def test_places_that_are_spelled_alike_are_both_carried_along(tmp_path: Path) -> None:
+    sent = json.loads(JSON_MESSAGE) | {"a/b": "first", "a": {"b": "second"}, "n[2]": "third", "n": ["p", "q"]}
+    unmapped = read(json_toy(tmp_path), json.dumps(sent, ensure_ascii=False).encode())["unmapped"]
+    assert {"first", "second", "third", "p", "q"} <= set(unmapped.values())
+    root = parse('<note xmlns:p="urn:p" p:code="1" code="2"/>')
+    assert set(root.attributes.values()) == {"1", "2"}
