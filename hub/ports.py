@@ -602,6 +602,9 @@ class History(Protocol):
     ) -> Iterator[PassedMessage]:
         """Every message that came in a dialect, accepted or refused, with the transfers that were made of it."""
 
+    def message(self, submission: str) -> PassedMessage | None:
+        """One message, if the store has it."""
+
     def written(
         self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[PassedRendition]:

@@ -21,6 +21,7 @@ from hub.domain.transfers import DeliveryState
 from hub.flow import crashpoints
 from hub.flow.drift import Looked
 from hub.flow.force import NOT_IN_FORCE, effective_on, now_in_force
+from hub.flow.hindsight import reopen
 from hub.flow.ledger import pending, settle_opening, settle_recorded
 from hub.flow.parts import Hub
 from hub.ports import KeyTaken, Unit
@@ -520,7 +521,7 @@ def _answered_before(hub: Hub, arrival: Arrival) -> dict[str, Any] | None:
 
 
 def _same_or_conflict(hub: Hub, arrival: Arrival, found: StoredSubmission) -> dict[str, Any]:
-    if found.fingerprint == arrival.fingerprint and found.answer is not None:
+    if found.answer is not None and (found.fingerprint == arrival.fingerprint or _same_by_now(hub, arrival, found)):
         with hub.store.begin() as unit:
             unit.note("submission.repeated", submission=found.id, agency=arrival.agency, key=arrival.key)
         return dict(found.answer)
@@ -535,6 +536,22 @@ def _same_or_conflict(hub: Hub, arrival: Arrival, found: StoredSubmission) -> di
     )
     keep_refusal(hub, arrival, [fault])
     raise Conflict([fault])
+
+
+def _same_by_now(hub: Hub, arrival: Arrival, found: StoredSubmission) -> bool:
+    """Whether a message that came earlier is this one by the mapping in force, though another was when it came: what is volatile
+    may have changed under a sender who is still repeating."""
+    if not arrival.dialect or found.dialect != arrival.dialect:
+        return False
+    earlier = hub.history.message(found.id)
+    try:
+        kept = reopen(hub, earlier) if earlier else None
+        if kept is None:
+            return False
+        dialect = hub.dialects[arrival.dialect]
+        return dialect.read(kept.operation, kept.parts, kept.payload, arrival.agency).fingerprint == arrival.fingerprint
+    except HubError:  # it cannot be read any more: then nobody can say that it is the same
+        return False
 
 
 def _keep_once(hub: Hub, arrival: Arrival, pieces: Sequence[Piece], answer: Any) -> dict[str, Any]:

@@ -36,18 +36,12 @@ class History:
         wanted = [t.submission.c.dialect == dialect, *_between(t.submission.c.id, "sub", since, until)]
         query = select(t.submission, t.submission.c.id.label("mark")).where(*wanted)
         for row, made in self._paged(query, t.submission.c.id, lambda db, rows: _transfers(db, [r.id for r in rows])):
-            yield PassedMessage(
-                row.id,
-                row.agency,
-                row.dialect,
-                row.channel,
-                row.operation,
-                row.media_type or "",
-                row.raw,
-                row.status == "accepted",
-                row.received_at,
-                tuple(made[row.id]),
-            )
+            yield _message(row, made[row.id])
+
+    def message(self, submission: str) -> PassedMessage | None:
+        with self._database.read() as db:
+            row = db.execute(select(t.submission).where(t.submission.c.id == submission)).one_or_none()
+            return _message(row, _transfers(db, [submission])[submission]) if row is not None else None
 
     def written(
         self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
@@ -97,6 +91,21 @@ class History:
             )
         with self._database.read() as db:
             return sum(int(db.execute(query).scalar_one()) for query in counted)
+
+
+def _message(row: Row[Any], transfers: Sequence[PassedTransfer]) -> PassedMessage:
+    return PassedMessage(
+        row.id,
+        row.agency,
+        row.dialect,
+        row.channel,
+        row.operation,
+        row.media_type or "",
+        row.raw,
+        row.status == "accepted",
+        row.received_at,
+        tuple(transfers),
+    )
 
 
 def _between(column: Any, prefix: str, since: datetime | None, until: datetime | None) -> list[Any]:

@@ -9,12 +9,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from hub.domain.faults import NotFound
+from hub.domain.faults import Conflict, NotFound
+from hub.flow.intake import submit_dialect
 from hub.flow.live import UnusableRelease
 from hub.flow.parts import Hub
 from hub.translation.release import Release
 from tests.flow_hub import MAPPINGS, StoppedClock, make_hub, notice
 from tests.integration.mappings.conftest import changed
+from tests.passed_history import PRISON, handover
 
 PutInForce = Callable[..., str]
 
@@ -138,3 +140,20 @@ def test_a_code_that_only_a_release_in_force_knows_is_no_fault_of_a_record(hub: 
     assert [(fault.rule, fault.pointer) for fault in hub.validate_record("admission.notice", record)] == [
         ("code.unknown", "/person/education/code")
     ]
+
+
+def test_a_sender_who_repeats_across_an_activation_gets_the_first_answer(hub: Hub, put_in_force: PutInForce) -> None:
+    """The new mapping counts the time of sending, the old one did not: the same bytes are the same message all the same."""
+    release = hub.dialects.release_of_files("prison")
+    assert release is not None
+    path = "dialects/prison/dialect.yaml"
+    new = Release.of(
+        "prison", {**release.files, path: release.files[path].replace(b"volatile: [HEAD/FSSJ]", b"volatile: []")}
+    )
+    raw = handover(1)
+    first = submit_dialect(hub, PRISON, None, raw, "application/xml")
+    put_in_force(new)
+    assert hub.dialects.refresh()
+    assert submit_dialect(hub, PRISON, None, raw, "application/xml") == first
+    with pytest.raises(Conflict):
+        submit_dialect(hub, PRISON, None, handover(1, remarks="另一内容"), "application/xml")
