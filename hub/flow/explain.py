@@ -32,6 +32,8 @@ class Sent:
 
     delivery: StoredDelivery
     rendition: StoredRendition | None
+    #: the release by which it is written where nothing is frozen yet: that under which it was accepted
+    chosen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ def _sent(hub: Hub, passage: Passage, one: Sent, language: str) -> dict[str, Any
         return told | _nothing(None, [unreachable(transfer.exchange, one.delivery.recipient).as_error(language)])
     if dialect is None:
         return told | as_canonical(inbox_item(one.delivery, transfer, passage.documents))
-    used = mapping_used(hub, dialect, recorded)
+    used = mapping_used(hub, dialect, recorded or one.chosen)
     if used is None or transfer.exchange not in used.writers:
         return told | _nothing(dialect, [_gone(dialect).as_error(language)]) | {"mapping": recorded}
     at = rendition.frozen_at if rendition else hub.clock.now()

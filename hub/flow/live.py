@@ -126,7 +126,7 @@ class LiveBook:
             for name, schedule in self._schedules.items():
                 here = schedule.in_force(at)
                 if here is not None and schedule.governed(at):
-                    now[name] = self._usable(name, here) or self._now[name]
+                    now[name] = self._usable(name, here) or self._what_was(name, schedule, at)
                 later = schedule.to_come(at)
                 coming += [one.since for one in later]
                 if later:
@@ -152,6 +152,23 @@ class LiveBook:
         assert compiled.dialect is not None
         log.info("%s: version %s (%s) is in force", name, here.version, here.release[:12])
         return InForce(compiled.dialect, here.release, here.version)
+
+    def _what_was(self, name: str, schedule: Schedule, at: datetime) -> InForce:
+        """What goes on where an activation cannot be used here: what this process runs; for one that has just started, the
+        latest before it that can be used, which is what the others still run."""
+        if self._now[name].version is not None:
+            return self._now[name]
+        due = [one for one in schedule.activations if one.since <= at]
+        for one in reversed(due[:-1]):
+            if one.release == self._files[name].release:
+                break
+            try:
+                dialect = self.compiled(one.release).dialect
+            except HubError:
+                continue
+            assert dialect is not None
+            return InForce(dialect, one.release, one.version)
+        return self._files[name]
 
     def _ready(self, later: Activation) -> None:
         try:

@@ -40,7 +40,10 @@ def passage(hub: Hub, viewer: str | None, transfer_id: str) -> Passage:
                     .order_by(t.rendition.c.number.desc())
                     .limit(1)
                 ).first()
-                sent.append(Sent(_delivery(delivery), _rendition(rendition) if rendition else None))
+                chosen = db.execute(
+                    select(t.delivery_mapping.c.release).where(t.delivery_mapping.c.delivery_id == delivery.id)
+                ).scalar_one_or_none()
+                sent.append(Sent(_delivery(delivery), _rendition(rendition) if rendition else None, chosen))
         named = row.record.get("answers") or {}
         before = (
             db.execute(select(t.transfer.c.id, t.transfer.c.record).where(t.transfer.c.id == named["transfer"])).first()

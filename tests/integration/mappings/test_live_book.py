@@ -109,6 +109,23 @@ def test_what_cannot_be_used_here_leaves_in_force_what_was_and_is_said_once(
         hub.dialects.release(hub.mappings.versions("prison")[0].id)
 
 
+def test_a_hub_that_starts_on_what_it_cannot_use_goes_on_with_what_was_before_it(
+    hub: Hub, put_in_force: PutInForce, tmp_path_factory: pytest.TempPathFactory, store_url: str, clock: StoppedClock
+) -> None:
+    """As the processes do that were running: two of one hub must not translate differently."""
+    good = changed(hub, "prison", "good")
+    put_in_force(good)
+    hub.dialects.refresh()
+    put_in_force(changed(hub, "prison", "broken", b"own_sender: true", b"own_sendr: true"))
+    hub.dialects.refresh()
+    other = make_hub(tmp_path_factory.mktemp("other"), store_url, MAPPINGS, clock=clock)
+    try:
+        assert hub.dialects.in_force("prison").release == good.hash
+        assert other.dialects.in_force("prison").release == good.hash
+    finally:
+        other.database.close()
+
+
 def test_the_files_are_on_record_as_what_ran_until_a_version_is_in_force(
     hub: Hub, put_in_force: PutInForce, clock: StoppedClock
 ) -> None:
