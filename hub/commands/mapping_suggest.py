@@ -207,6 +207,10 @@ def _write(
     written: list[Path] = []
 
     def put(path: Path, content: str) -> None:
+        if path.is_dir():
+            raise CommandFailed(
+                f"{path}是文件夹，应为文件" if lang == "zh" else f"{path} is a folder, a file is wanted"
+            )
         if path.exists() and path.read_text(encoding="utf-8") != content and path != out:
             raise CommandFailed(
                 f"{path}已存在，未作改动" if lang == "zh" else f"{path} is there already and stays as it is"

@@ -100,7 +100,7 @@ def canonical(payload: bytes) -> dict[str, Any] | None:
     """The canonical record that a file holds, alone or in the envelope of `POST /v1/transfers`; None for anything else."""
     try:
         found = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None

@@ -19,6 +19,7 @@ from typing import Any
 
 from hub.domain.agencies import Agencies
 from hub.domain.faults import Fault, Malformed
+from hub.domain.values import NotValid
 from hub.findings import Finding, LinedDict, read_yaml
 from hub.translation import CannotWrite, Context, Dialect
 from hub.translation.codecs import moment
@@ -77,7 +78,8 @@ class _Samples:
     def one(self, way: str, name: str, entry: Any, line: int) -> None:
         wanted = ("sender", "records") if way == "reads" else ("exchange", "record", "context")
         files = [name]
-        if isinstance(entry, LinedDict) and all(key in entry for key in wanted):
+        listed = isinstance(entry, LinedDict) and (way != "reads" or isinstance(entry.get("records"), list))
+        if isinstance(entry, LinedDict) and listed and all(key in entry for key in wanted):
             files += entry["records"] if way == "reads" else [entry["record"]]
         else:
             self.say(line, "samples.shape", f"应写明{'、'.join(wanted)}", f"{', '.join(wanted)} are needed here")
@@ -181,7 +183,11 @@ class _Samples:
             return
         self.tried += 1
         mapping = self.dialect.writers[exchange].mapping
-        at: datetime = moment(said["sent_at"])
+        try:
+            at: datetime = moment(said["sent_at"])
+        except NotValid as error:
+            self.say(line, "samples.shape", f"sent_at：{error.zh}", f"sent_at: {error.en}")
+            return
         context = Context(str(said["message_id"]), at, str(said["sender"]), str(said["recipient"]), self.agencies, at)
         record = self._record(str(entry["record"]), line)
         if record is None:

@@ -242,7 +242,7 @@ def _declared(element: Element, labels: Mapping[tuple[str, str], str], above: st
 def _json_schema(path: Path) -> _Node:
     try:
         schema = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"{path.name}不是JSON：{error}", f"{path.name} is no JSON: {error}") from error
     if not isinstance(schema, dict) or not ({"properties", "$ref", "items", "allOf"} & set(schema)):
         raise Unreadable(
@@ -388,10 +388,10 @@ def _element(element: etree._Element) -> _Sample:
 def _json(content: bytes) -> list[_Sample]:
     try:
         value = json.loads(content.decode("utf-8-sig"), parse_float=_Amount)
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         try:
             value = json.loads(content.decode("gb18030"), parse_float=_Amount)
-        except (ValueError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             return []
     records = value if isinstance(value, list) else [value]
     found = [_member("", record) for record in records if isinstance(record, dict)]
