@@ -36,12 +36,12 @@ class History:
         wanted = [t.submission.c.dialect == dialect, *_between(t.submission.c.id, "sub", since, until)]
         query = select(t.submission, t.submission.c.id.label("mark")).where(*wanted)
         for row, made in self._paged(query, t.submission.c.id, lambda db, rows: _transfers(db, [r.id for r in rows])):
-            yield _message(row, made[row.id])
+            yield message_of(row, made[row.id])
 
     def message(self, submission: str) -> PassedMessage | None:
         with self._database.read() as db:
             row = db.execute(select(t.submission).where(t.submission.c.id == submission)).one_or_none()
-            return _message(row, _transfers(db, [submission])[submission]) if row is not None else None
+            return message_of(row, _transfers(db, [submission])[submission]) if row is not None else None
 
     def written(
         self, dialect: str, recipients: Collection[str], since: datetime | None = None, until: datetime | None = None
@@ -93,11 +93,12 @@ class History:
             return sum(int(db.execute(query).scalar_one()) for query in counted)
 
 
-def _message(row: Row[Any], transfers: Sequence[PassedTransfer]) -> PassedMessage:
+def message_of(row: Row[Any], transfers: Sequence[PassedTransfer] = ()) -> PassedMessage:
+    """A row of `submission` as what passed."""
     return PassedMessage(
         row.id,
         row.agency,
-        row.dialect,
+        row.dialect or "",
         row.channel,
         row.operation,
         row.media_type or "",

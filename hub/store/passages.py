@@ -6,14 +6,13 @@ a recipient was sent is that recipient's and the sender's. `viewer=None` is an o
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import select
 
-from hub.domain.stored import PassedMessage, StoredDocument
+from hub.domain.stored import StoredDocument
 from hub.flow.explain import Passage, Sent
 from hub.flow.parts import Hub
 from hub.store import tables as t
+from hub.store.history import message_of
 from hub.store.queries import _find_transfer
 from hub.store.unit import _delivery, _rendition, _transfer
 
@@ -54,23 +53,8 @@ def passage(hub: Hub, viewer: str | None, transfer_id: str) -> Passage:
         transfer=_transfer(row),
         mapping=row.mapping,
         documents=tuple(StoredDocument(d.sha256, d.title, d.kind, d.media_type, d.size) for d in documents),
-        message=_message(message) if message else None,
+        message=message_of(message) if message else None,
         ordinal=row.ordinal,
         before=(before.id, before.record) if before else None,
         sent=tuple(sent),
-    )
-
-
-def _message(row: Any) -> PassedMessage:
-    return PassedMessage(
-        row.id,
-        row.agency,
-        row.dialect or "",
-        row.channel,
-        row.operation,
-        row.media_type or "",
-        row.raw,
-        row.status == "accepted",
-        row.received_at,
-        (),
     )

@@ -18,9 +18,9 @@ from hub.translation.foreign import Node, malformed
 from hub.translation.formats.form import (
     ROOT,
     Check,
+    InRows,
     Made,
     Spot,
-    made,
     no_control_characters,
     refuse_control_characters,
 )
@@ -52,7 +52,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Csv:
+class Csv(InRows):
     """CSV with its options. `columns` is the order in which columns are written; without a header it also names them."""
 
     encoding: Encoding = UTF_8
@@ -174,27 +174,6 @@ class Csv:
             encodes(text)
 
         return check
-
-    def element(
-        self,
-        spot: Spot,
-        attributes: Sequence[tuple[Spot, str, str | None]],
-        text: str | None,
-        kind: str | None,
-        children: Sequence[Any],
-    ) -> Made:
-        return made(spot, attributes, text, kind, children)
-
-    def nil(self, spot: Spot) -> Made:
-        return Made(spot, "")
-
-    def empty(self, spot: Spot) -> None:
-        """No row is an empty list."""
-        return
-
-    def place(self, path: str) -> str:
-        """A path of what is written, from the row on: there is no line yet."""
-        return path.removeprefix(f"/{ROOT}/")
 
     def write(self, record: Any) -> str:
         rows = list(rows_of(record, self.group.name if self.group else None))

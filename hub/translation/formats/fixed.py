@@ -5,7 +5,7 @@ A message is `$`, its lines are `$/row`, or `$/<name>` where lines of several ki
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,8 @@ from hub.translation.formats.csv import ROW, _branch, _leaf, place
 from hub.translation.formats.form import (
     ROOT,
     Check,
-    Made,
+    InRows,
     Spot,
-    made,
     no_control_characters,
     refuse_control_characters,
 )
@@ -58,7 +57,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(InRows):
     """Records of fixed width with their layout. `line_end` may be empty where records follow each other without one."""
 
     kinds: tuple[Kind, ...]
@@ -194,27 +193,6 @@ class Fixed:
             return " " * field.width
         filling = field.pad * (field.width - self._length(text))
         return filling + text if field.right else text + filling
-
-    def element(
-        self,
-        spot: Spot,
-        attributes: Sequence[tuple[Spot, str, str | None]],
-        text: str | None,
-        kind: str | None,
-        children: Sequence[Any],
-    ) -> Made:
-        return made(spot, attributes, text, kind, children)
-
-    def nil(self, spot: Spot) -> Made:
-        return Made(spot, "")
-
-    def empty(self, spot: Spot) -> None:
-        """No line is an empty list."""
-        return
-
-    def place(self, path: str) -> str:
-        """A path of what is written, from the row on: there is no line yet."""
-        return path.removeprefix(f"/{ROOT}/")
 
     def write(self, record: Any) -> str:
         kinds = {kind.name: kind for kind in self.kinds}

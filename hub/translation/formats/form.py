@@ -106,6 +106,33 @@ def made(
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+class InRows:
+    """What the formats of rows and lines have in common: a message is put together when all of it is known."""
+
+    __slots__ = ()
+
+    def element(
+        self,
+        spot: Spot,
+        attributes: Sequence[tuple[Spot, str, str | None]],
+        text: str | None,
+        kind: str | None,
+        children: Sequence[Any],
+    ) -> Made:
+        return made(spot, attributes, text, kind, children)
+
+    def nil(self, spot: Spot) -> Made:
+        return Made(spot, "")
+
+    def empty(self, spot: Spot) -> None:
+        """No row is an empty list."""
+        return
+
+    def place(self, path: str) -> str:
+        """A path of what is written, from the row on: there is no line yet."""
+        return path.removeprefix(f"/{ROOT}/")
+
+
 def no_control_characters(text: str) -> None:
     """Raises `NotValid` for control characters and halves of characters."""
     if FORBIDDEN.search(text):
